@@ -1,0 +1,45 @@
+# The things one does. `make demo` and `make test` need Python 3.11 and make, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+REVIEWS ?= 220000
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test check test-services bench clean help
+
+help:
+	@echo "make demo           replay a district's year on embedded parts (REVIEWS=20000, SERVE=1 keeps the board up)"
+	@echo "make test           all tests that need Python alone"
+	@echo "make check          the same, after lint and types"
+	@echo "make test-services  the tests on Apache Kafka, clickhouse-server, Prometheus and Chromium"
+	@echo "make clean          remove what these made"
+
+$(VENV)/demo.stamp: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing haochaping (once) …"
+	@$(PIP) --editable '.[embedded]'
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing haochaping and its test tools (once) …"
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/demo.stamp
+
+demo: $(VENV)/demo.stamp
+	@$(BIN)/haochaping demo --reviews $(REVIEWS) $(if $(SERVE),--serve)
+
+test: $(VENV)/dev.stamp
+	@$(BIN)/pytest -m "not services"
+
+check: $(VENV)/dev.stamp
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/pytest -m "not services"
+
+test-services: $(VENV)/dev.stamp
+	@$(BIN)/pytest -m services
+
+clean:
+	rm -rf $(VENV) var .pytest_cache .ruff_cache .mypy_cache .hypothesis

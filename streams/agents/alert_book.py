@@ -1,0 +1,125 @@
+"""What has been announced of each alert, so that each change is announced once."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import fields, replace
+from datetime import datetime
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import orjson
+from pydantic import TypeAdapter
+
+from sinks.schema import alert_columns
+from streams.metrics import Metrics
+from streams.runtime.producer import Message, Outbox
+from streams.schemas.alert import Alert
+from streams.schemas.case import Case
+
+_ALERT = TypeAdapter(Alert)
+T = TypeVar("T", Alert, Case)
+
+#: Kind of its changelog keys.
+ALERT = b"a"
+
+
+class AlertBook:
+    """One partition's announced alerts, by what they are about: a case, or a group of incidents."""
+
+    def __init__(self) -> None:
+        self._announced: dict[str, dict[str, Alert]] = defaultdict(dict)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._announced.values()))
+
+    def __iter__(self) -> Iterator[Alert]:
+        return (alert for alerts in self._announced.values() for alert in alerts.values())
+
+    def about(self, owner: str) -> dict[str, Alert]:
+        """Announced alerts about `owner`, by id."""
+        return self._announced.get(owner, {})
+
+    def announce(
+        self, owner: str, alerts: Iterable[Alert], now: datetime, version: int, *, again: bool = False
+    ) -> list[Alert]:
+        """Those of `alerts` that say something new (or all, if `again`), dated and versioned, and now announced."""
+        book, changed = self._announced[owner], []
+        for alert in alerts:
+            known = book.get(alert.alert_id)
+            detected_at = known.detected_at if known else now
+            same = known is not None and replace(alert, detected_at=detected_at, version=known.version) == known
+            if same and not again:
+                continue
+            # Read again after a crash, an older record must not take back what a newer one has said.
+            version_now = max(version, known.version) if known else version
+            news = replace(alert, detected_at=detected_at, version=version_now)
+            book[alert.alert_id] = news
+            changed.append(news)
+        return changed
+
+    def forget(self, owner: str) -> list[str]:
+        """Forget everything about `owner`; returns the alert ids."""
+        return list(self._announced.pop(owner, ()))
+
+    def restore(self, owner: str, alert_id: str, alert: Alert | None) -> None:
+        """Put back what was known of an alert (None: nothing)."""
+        if alert is None:
+            self._announced[owner].pop(alert_id, None)
+        else:
+            self._announced[owner][alert_id] = alert
+
+    def recall(self, key: bytes, value: bytes | None) -> None:
+        """Take back a changelog record."""
+        owner, alert_id = key[1:].decode().split("|", 1)
+        if value is None:
+            self._announced[owner].pop(alert_id, None)
+            return
+        alert = _ALERT.validate_json(value)
+        known = self._announced[owner].get(alert_id)
+        if known is None or alert.version >= known.version:
+            self._announced[owner][alert_id] = alert
+
+
+def announcement(owner: str, alert: Alert) -> Message:
+    """The changelog record of an announced alert. Ids have no `|`."""
+    return ALERT + f"{owner}|{alert.alert_id}".encode(), orjson.dumps(alert), [], None
+
+
+def localised(value: T, zone: ZoneInfo) -> T:
+    """The same alert or case with its instants in local time, as people read them."""
+    times = {
+        field.name: time.astimezone(zone)
+        for field in fields(value)
+        if isinstance(time := getattr(value, field.name), datetime)
+    }
+    return replace(value, **times)
+
+
+class Announcer:
+    """Where announced alerts go: the topic, the sink, the metrics, the board."""
+
+    def __init__(self, topic: str, zone: ZoneInfo, metrics: Metrics, publish: Callable[[str, Any], None]) -> None:
+        self._topic = topic
+        self._zone = zone
+        self._metrics = metrics
+        self._publish = publish
+        self._shown: set[tuple[str, str]] = set()
+
+    def measure(self, announced: Iterable[Alert]) -> None:
+        """Set the gauge of firing alerts. Each kind of alert has one agent, so agents do not overwrite each other."""
+        firing = Counter((alert.kind, alert.severity) for alert in announced if alert.state == "firing")
+        self._shown |= firing.keys()
+        for labels in self._shown:
+            self._metrics.alerts_active.labels(*labels).set(firing[labels])
+
+    def give(self, alerts: Sequence[Alert], known: Container[str], out: Outbox) -> None:
+        """Give out alerts just announced; those whose ids were `known` before are not counted again."""
+        if not alerts:
+            return
+        out.insert("alerts", alert_columns(alerts))
+        for alert in alerts:
+            local = localised(alert, self._zone)
+            out.produce(self._topic, alert.alert_id.encode(), orjson.dumps(local))
+            self._publish("alert", local)
+            if alert.alert_id not in known:
+                self._metrics.alerts.labels(alert.kind, alert.severity).inc()

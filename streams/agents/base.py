@@ -1,0 +1,54 @@
+"""What every agent is to the pipeline."""
+
+from datetime import datetime
+from typing import Any, Protocol
+
+from streams.runtime.chunks import Chunk
+from streams.runtime.memory import Memories
+from streams.runtime.producer import Outbox
+
+
+class Agent(Protocol):
+    """Reads one topic, calls rules, and says what follows. It does no I/O: what it gives goes through the outbox."""
+
+    @property
+    def name(self) -> str:
+        """Its name in logs and metrics."""
+
+    @property
+    def topic(self) -> str:
+        """The topic it reads."""
+
+    def process(self, chunk: Chunk, out: Outbox) -> None:
+        """Process a chunk: change the memory, fill the outbox. Given the same chunk again, it gives the same again.
+
+        Raises:
+            HaochapingError: the worker must stop, and why.
+        """
+
+
+class StatefulAgent(Agent, Protocol):
+    """An agent that remembers, a memory a partition."""
+
+    @property
+    def memories(self) -> Memories[Any]:
+        """Its memories."""
+
+    def recovered(self, partition: int) -> None:
+        """This partition's memory is complete: derive what follows from it."""
+
+    def measure(self) -> None:
+        """Set the gauges that follow from the memories."""
+
+
+class TimedAgent(StatefulAgent, Protocol):
+    """An agent for which time alone changes something."""
+
+    def tick(self, now: datetime, out: Outbox) -> None:
+        """Announce what has fallen due by `now`."""
+
+    def confirm(self, out: Outbox) -> None:
+        """What the last tick announced is safe: write to the changelog that it was announced."""
+
+    def retract(self) -> None:
+        """What the last tick announced may be lost: announce it again at the next."""

@@ -1,0 +1,68 @@
+"""cases.events → case inputs: validates each event and sends it where its case lives."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+from pydantic import ValidationError
+
+from streams.agents.aggregate import KIND_HEADER
+from streams.agents.refusals import Reason, Refusals
+from streams.runtime.chunks import Chunk
+from streams.runtime.producer import Outbox
+from streams.schemas.case_event import CaseEvent
+from streams.topics import Topics
+
+EVENT = b"event"
+
+#: The event's own key and place, should it be refused later for want of a case.
+SOURCE_KEY_HEADER, SOURCE_HEADER = "hcp-source-key", "hcp-source"
+
+
+def parse_event(value: bytes | None, zone: ZoneInfo) -> CaseEvent:
+    """A case event.
+
+    Raises:
+        orjson.JSONDecodeError: it is not JSON.
+        ValidationError: it is not an event.
+    """
+    return CaseEvent.model_validate(orjson.loads(value or b""), context={"zone": zone})
+
+
+class CaseEvents:
+    """The way in for what people did. Any key is accepted; `case_id` decides the partition from here on."""
+
+    name = "case_events"
+
+    def __init__(self, topics: Topics, zone: ZoneInfo, refusals: Refusals) -> None:
+        self.topic = topics.case_events.name
+        self._case_inputs = topics.case_inputs.name
+        self._zone = zone
+        self._refusals = refusals
+
+    def process(self, chunk: Chunk, out: Outbox) -> None:
+        """Every record becomes a case input, its bytes unchanged, or a refusal."""
+        refused = 0
+        for record in chunk.records:
+            refused += not self._take(chunk, record, out)
+        self._refusals.watch(chunk.topic, chunk.partition, len(chunk.records), refused)
+
+    def _take(self, chunk: Chunk, record: Any, out: Outbox) -> bool:
+        source = f"{chunk.topic}/{chunk.partition}/{record.offset}"
+        try:
+            event = parse_event(record.value, self._zone)
+        except orjson.JSONDecodeError as exc:
+            detail, reason = f"not a JSON text in UTF-8: {exc}", Reason.NOT_JSON
+        except ValidationError as exc:
+            error = exc.errors(include_url=False, include_input=False)[0]
+            message = error["msg"].removeprefix("Value error, ")
+            detail, reason = f"{'.'.join(map(str, error['loc'])) or 'record'}: {message}", Reason.SCHEMA
+        else:
+            headers = [(KIND_HEADER, EVENT), (SOURCE_HEADER, source.encode())]
+            if record.key is not None:
+                headers.append((SOURCE_KEY_HEADER, record.key))
+            key = event.case_id.encode()
+            out.produce(self._case_inputs, key, record.value, headers, timestamp=record.timestamp)
+            return True
+        self._refusals.refuse(out, reason, detail, source, record.key, record.value)
+        return False

@@ -1,0 +1,423 @@
+"""case inputs → cases, their timers' alerts, incidents: the “1、5” duty a bad review starts.
+
+One keyed topic carries a case's opening and its events, so one partition has both, in one order. What is kept of a
+case is a set: its opening and its events by id. Everything published follows from the set and the time, whatever
+order it came in (rules/cases.py, rules/timers.py).
+"""
+
+import base64
+import heapq
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from sinks.schema import case_columns
+from streams.agents.aggregate import KIND_HEADER, OPENING
+from streams.agents.alert_book import ALERT, AlertBook, Announcer, announcement, localised
+from streams.agents.case_events import SOURCE_HEADER, SOURCE_KEY_HEADER, parse_event
+from streams.agents.refusals import Reason, Refusals
+from streams.agents.repeat import groups_of
+from streams.metrics import Metrics
+from streams.rules.cases import derive
+from streams.rules.deadlines import DeadlineRules
+from streams.rules.repeats import Incident
+from streams.rules.timers import next_moment, timer_alerts
+from streams.runtime.chunks import Chunk
+from streams.runtime.clock import BEGINNING, Clock
+from streams.runtime.memory import Memories
+from streams.runtime.producer import Outbox
+from streams.schemas.alert import Alert
+from streams.schemas.case import Case, Opening
+from streams.schemas.case_event import CaseEvent
+from streams.settings import Settings
+from streams.topics import Topics
+
+#: How long an event waits for its case.
+ORPHAN = timedelta(days=7)
+
+#: How long a case that has ended can still change, beyond the repeat window: late reports, late dismissals.
+LATENESS = timedelta(days=400)
+
+#: Kinds of changelog keys, beside the alert book's.
+_OPENING, _EVENT, _CLOCK = b"o", b"e", b"t"
+
+
+@dataclass(slots=True)
+class Event:
+    """An event as it came: should its case never open, it is refused with its bytes unchanged."""
+
+    offset: int
+    event: CaseEvent
+    value: bytes
+    key: bytes | None
+    source: str
+    arrived: datetime
+
+    @property
+    def changelog_key(self) -> bytes:
+        """Where it is kept. Ids have no `|`."""
+        return _EVENT + f"{self.event.case_id}|{self.event.event_id}".encode()
+
+    def pack(self) -> bytes:
+        """As it is kept."""
+        key = None if self.key is None else base64.b64encode(self.key).decode()
+        # A valid event is JSON, hence UTF-8: decoding and encoding it gives its bytes back.
+        return orjson.dumps((self.offset, self.value.decode(), key, self.source, self.arrived))
+
+    @classmethod
+    def unpack(cls, value: bytes, zone: ZoneInfo) -> Self:
+        """The event kept as `value`."""
+        offset, text, key, source, arrived = orjson.loads(value)
+        return cls(
+            offset,
+            parse_event(text.encode(), zone),
+            text.encode(),
+            None if key is None else base64.b64decode(key),
+            source,
+            datetime.fromisoformat(arrived),
+        )
+
+
+@dataclass(slots=True)
+class Dossier:
+    """All that is known of one case."""
+
+    opening: Opening | None = None
+    opening_offset: int = -1
+    events: dict[str, Event] = field(default_factory=dict)
+    case: Case | None = None  # as last derived
+
+    @property
+    def offset(self) -> int:
+        """The newest input that changed it."""
+        return max([self.opening_offset, *(event.offset for event in self.events.values())])
+
+
+class RectifyMemory:
+    """One partition's dossiers, announced alerts, and the moments at which time will change something."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone  # an event's time without an offset is local
+        self.dossiers: dict[str, Dossier] = {}
+        self.book = AlertBook()
+        self.moments: list[tuple[datetime, str]] = []  # a heap; a moment that has passed in vain costs a look
+        self.unconfirmed: dict[tuple[str, str], Alert | None] = {}  # (case_id, alert_id): as announced before
+        self.gone: list[Event] = []  # refused for want of a case, not yet deleted from the changelog
+        self.clock = BEGINNING
+
+    def __len__(self) -> int:
+        return len(self.dossiers)
+
+    def dossier(self, case_id: str) -> Dossier:
+        """The dossier of a case, new if need be."""
+        return self.dossiers.setdefault(case_id, Dossier())
+
+    def recall(self, key: bytes, value: bytes | None) -> None:
+        """Take back a changelog record."""
+        kind, name = key[:1], key[1:].decode()
+        if kind == ALERT:
+            self.book.recall(key, value)
+        elif kind == _CLOCK:
+            self.clock = max(self.clock, datetime.fromisoformat((value or b"").decode()))
+        elif value is None:
+            case_id, _, event_id = name.partition("|")
+            if kind == _OPENING:
+                self.dossiers.pop(case_id, None)
+            elif case_id in self.dossiers:
+                self.dossiers[case_id].events.pop(event_id, None)
+        elif kind == _OPENING:
+            offset, review = orjson.loads(value)
+            self.open(offset, review)
+        else:
+            self.take(Event.unpack(value, self._zone))
+
+    def open(self, offset: int, review: dict[str, Any]) -> bool | None:
+        """Note an opening. True: new; False: the same read again; None: known from elsewhere."""
+        dossier = self.dossier(review["review_id"])
+        if dossier.opening is None or offset < dossier.opening_offset:
+            dossier.opening, dossier.opening_offset = _opening(review), offset
+            return True
+        return False if offset == dossier.opening_offset else None
+
+    def take(self, event: Event) -> bool | None:
+        """Note an event, with the same answers. The first of an `event_id` counts."""
+        events = self.dossier(event.event.case_id).events
+        known = events.get(event.event.event_id)
+        if known is None or event.offset < known.offset:
+            events[event.event.event_id] = event
+            return True
+        return False if event.offset == known.offset else None
+
+
+class Rectify:
+    """The third agent: cases and their deadlines."""
+
+    name = "rectify"
+
+    def __init__(
+        self,
+        topics: Topics,
+        memories: Memories[RectifyMemory],
+        settings: Settings,
+        clock: Clock,
+        refusals: Refusals,
+        metrics: Metrics,
+        publish: Callable[[str, Any], None],
+    ) -> None:
+        self.topic = topics.case_inputs.name
+        self.memories = memories
+        self._topics = topics
+        self._zone = settings.zone
+        self._announcer = Announcer(topics.alerts.name, settings.zone, metrics, publish)
+        self._rules = DeadlineRules.from_settings(settings)
+        self._keep = timedelta(days=settings.repeat_window_days) + LATENESS
+        self._clock = clock
+        self._looked_at = BEGINNING  # the event clock's time at the last tick
+        self._refusals = refusals
+        self._metrics = metrics
+        self._publish = publish
+
+    # What time it is -------------------------------------------------------------------------------------------
+
+    def _now(self) -> datetime:
+        """On the event clock, time as of the last tick: between ticks it runs ahead of what has been read."""
+        return self._looked_at if self._clock.by_events else self._clock.now()
+
+    def recovered(self, partition: int) -> None:
+        """Derive every case, say nothing: what was not yet said follows at the next tick, or from input read again."""
+        memory = self.memories[partition]
+        self._clock.observe(memory.clock)
+        self._looked_at = max(self._looked_at, memory.clock)
+        for case_id, dossier in memory.dossiers.items():
+            if dossier.opening is not None:
+                self._derive(dossier, self._now())
+            # Whatever fell due before the last words were safe must be looked at again.
+            heapq.heappush(memory.moments, (BEGINNING, case_id))
+
+    # Input -----------------------------------------------------------------------------------------------------
+
+    def process(self, chunk: Chunk, out: Outbox) -> None:
+        """Put openings and events into their dossiers; publish what follows for each case touched."""
+        memory = self.memories[chunk.partition]
+        touched: dict[str, bool] = {}  # case_id: whether something was read again, so must be said again
+        for record in chunk.records:
+            headers = dict(record.headers)
+            if headers[KIND_HEADER] == OPENING:
+                review = orjson.loads(record.value)
+                case_id = review["review_id"]
+                new = memory.open(record.offset, review)
+                key, value = _OPENING + case_id.encode(), orjson.dumps((record.offset, review))
+            else:
+                event = Event(
+                    record.offset,
+                    parse_event(record.value, self._zone),
+                    record.value,
+                    headers.get(SOURCE_KEY_HEADER),
+                    headers[SOURCE_HEADER].decode(),
+                    datetime.fromtimestamp(record.timestamp / 1000, self._zone),
+                )
+                self._clock.observe(event.event.at)
+                case_id = event.event.case_id
+                new = memory.take(event)
+                key, value = event.changelog_key, event.pack()
+            if new:
+                out.messages[self._topics.rectify_changelog.name][chunk.partition].append((key, value, [], None))
+            if new is not None:
+                touched[case_id] = touched.get(case_id, False) or not new
+        now = self._now()
+        for case_id, again in touched.items():
+            changed = self._look(memory, case_id, now, out, again=again)
+            self._keep_announced(chunk.partition, case_id, changed, out)
+
+        self._delete_gone(chunk.partition, out)
+
+    def _delete_gone(self, partition: int, out: Outbox) -> None:
+        changelog = out.messages[self._topics.rectify_changelog.name][partition]
+        changelog.extend((event.changelog_key, None, [], None) for event in self.memories[partition].gone)
+        self.memories[partition].gone.clear()
+
+    def _keep_announced(self, partition: int, case_id: str, alerts: list[Alert], out: Outbox) -> None:
+        changelog = out.messages[self._topics.rectify_changelog.name][partition]
+        changelog.extend(announcement(case_id, alert) for alert in alerts)
+
+    # Time ------------------------------------------------------------------------------------------------------
+
+    def tick(self, now: datetime, out: Outbox) -> None:
+        """Look at every case for which a moment has come."""
+        self._looked_at = max(self._looked_at, now)
+        for partition in self.memories:
+            memory = self.memories[partition]
+            due: set[str] = set()
+            while memory.moments and memory.moments[0][0] <= now:
+                due.add(heapq.heappop(memory.moments)[1])
+            for case_id in due:
+                before = dict(memory.book.about(case_id))
+                for alert in self._look(memory, case_id, now, out):
+                    memory.unconfirmed.setdefault((case_id, alert.alert_id), before.get(alert.alert_id))
+
+    def confirm(self, out: Outbox) -> None:
+        """The announcements of the last tick are safe: remember them as made."""
+        for partition in self.memories:
+            memory = self.memories[partition]
+            for case_id, alert_id in memory.unconfirmed:
+                alert = memory.book.about(case_id).get(alert_id)
+                if alert is not None:
+                    self._keep_announced(partition, case_id, [alert], out)
+            if memory.unconfirmed and self._clock.by_events:
+                changelog = out.messages[self._topics.rectify_changelog.name][partition]
+                changelog.append((_CLOCK, self._looked_at.isoformat().encode(), [], None))
+            memory.unconfirmed.clear()
+            self._delete_gone(partition, out)
+
+    def retract(self) -> None:
+        """The announcements of the last tick may be lost: forget that they were made, and look again."""
+        for partition in self.memories:
+            memory = self.memories[partition]
+            for (case_id, alert_id), before in memory.unconfirmed.items():
+                memory.book.restore(case_id, alert_id, before)
+                dossier = memory.dossiers.get(case_id)
+                if dossier is not None:
+                    dossier.case = None
+                heapq.heappush(memory.moments, (BEGINNING, case_id))
+            memory.unconfirmed.clear()
+            for event in memory.gone:
+                memory.take(event)
+                heapq.heappush(memory.moments, (BEGINNING, event.event.case_id))
+            memory.gone.clear()
+
+    # One case --------------------------------------------------------------------------------------------------
+
+    def _derive(self, dossier: Dossier, now: datetime) -> Case:
+        assert dossier.opening is not None
+        events = [event.event for event in dossier.events.values()]
+        case = derive(dossier.opening, events, self._rules, now, 0)
+        # The version grows with every input that changed the case, and with every deadline that passes.
+        passed = (now > case.callback_due) + (now > case.rectify_due)
+        dossier.case = replace(case, version=(dossier.offset + 1) * 4 + passed)
+        return dossier.case
+
+    def _look(
+        self, memory: RectifyMemory, case_id: str, now: datetime, out: Outbox, *, again: bool = False
+    ) -> list[Alert]:
+        """Publish what is new about a case (everything, if `again`); returns the alerts announced."""
+        dossier = memory.dossiers.get(case_id)
+        if dossier is None:
+            return []
+        if dossier.opening is None:
+            self._wait_for_opening(memory, case_id, dossier, now, out)
+            return []
+        before = dossier.case
+        case = self._derive(dossier, now)
+        if case != before or again:
+            local = localised(case, self._zone)
+            out.produce(self._topics.cases.name, case_id.encode(), orjson.dumps(local))
+            out.insert("cases", case_columns([case]))
+            self._publish("case", local)
+            # Dismissed reviews count for nothing and closed ones are handled: the incidents say so.
+            self._report_incident(dossier.opening, case, out)
+        events = [event.event for event in dossier.events.values()]
+        fired = list(memory.book.about(case_id))
+        derived = timer_alerts(dossier.opening, events, self._rules, now, fired)
+        alerts = memory.book.announce(case_id, derived, now, case.version, again=again)
+        self._announcer.give(alerts, fired, out)
+        moment = next_moment(dossier.opening, events, self._rules, now)
+        if moment is not None:
+            heapq.heappush(memory.moments, (moment, case_id))
+        return alerts
+
+    def _report_incident(self, opening: Opening, case: Case, out: Outbox) -> None:
+        done = case.rectified_at and case.replied_at and max(case.rectified_at, case.replied_at)
+        incident = Incident(
+            review_id=case.case_id,
+            occurred_at=opening.occurred_at,
+            department_id=case.department_id,
+            department_name=case.department_name,
+            hall_id=case.hall_id,
+            hall_name=case.hall_name,
+            window_id=case.window_id,
+            staff_id=case.staff_id,
+            staff_name=case.staff_name,
+            service_id=case.service_id,
+            service_name=case.service_name,
+            categories=case.categories,
+            cause=case.cause,
+            closed_at=done,
+            dismissed_at=case.dismissed_at,
+        )
+        value = orjson.dumps({"version": case.version, "incident": asdict(incident)})
+        for group in groups_of(incident):
+            out.produce(self._topics.incidents.name, group.encode(), value)
+
+    def _wait_for_opening(
+        self, memory: RectifyMemory, case_id: str, dossier: Dossier, now: datetime, out: Outbox
+    ) -> None:
+        """Events whose case has not opened: refuse those that have waited long enough, look at the others later."""
+        for event in list(dossier.events.values()):
+            since = event.event.at if self._clock.by_events else event.arrived
+            if now < since + ORPHAN:
+                heapq.heappush(memory.moments, (since + ORPHAN, case_id))
+                continue
+            detail = f"no bad review {case_id} came within 7 days of this event: check its case_id, then replay it"
+            self._refusals.refuse(out, Reason.UNKNOWN_CASE, detail, event.source, event.key, event.value)
+            del dossier.events[event.event.event_id]
+            memory.gone.append(event)
+        if not dossier.events:
+            del memory.dossiers[case_id]
+
+    def measure(self) -> None:
+        """Cases open and overdue, by step."""
+        self._announcer.measure(alert for partition in self.memories for alert in self.memories[partition].book)
+        now = self._now()
+        waiting: Counter[str] = Counter()
+        overdue: Counter[tuple[str, str]] = Counter()
+        for partition in self.memories:
+            for dossier in self.memories[partition].dossiers.values():
+                case = dossier.case
+                if case is None or case.state in ("closed", "dismissed"):
+                    continue
+                department = case.department_id or ""
+                if case.called_back_at is None:
+                    waiting["callback"] += 1
+                    overdue["callback", department] += now > case.callback_due
+                waiting["rectify"] += 1
+                overdue["rectify", department] += now > case.rectify_due
+        for stage in ("callback", "rectify"):
+            self._metrics.cases_open.labels(stage).set(waiting[stage])
+        self._metrics.cases_overdue.clear()
+        for labels, number in overdue.items():
+            self._metrics.cases_overdue.labels(*labels).set(number)
+
+
+def _opening(review: dict[str, Any]) -> Opening:
+    """The opening of a case, from the enriched bad review."""
+    return Opening(
+        case_id=review["review_id"],
+        occurred_at=datetime.fromisoformat(review["occurred_at"]),
+        opened_at=datetime.fromisoformat(review["received_at"]),
+        categories=tuple(review["categories"]),
+        **{name: review[name] for name in _SAME},
+    )
+
+
+#: Fields of an opening that stand in the enriched review under the same name.
+_SAME = (
+    "rating",
+    "channel",
+    "window_id",
+    "window_name",
+    "hall_id",
+    "hall_name",
+    "department_id",
+    "department_name",
+    "staff_id",
+    "staff_name",
+    "service_id",
+    "service_name",
+    "cause",
+    "comment",
+)

@@ -1,0 +1,33 @@
+"""reference.* → reviews.rejected: says of unusable reference records, once, that they are.
+
+Every worker keeps the reference in memory (runtime/reference.py) and passes over what it cannot use; this agent reads
+the same topics within the consumer group, so that each bad record is refused in public by one of them.
+"""
+
+from streams.agents.refusals import Reason, Refusals
+from streams.runtime.chunks import Chunk
+from streams.runtime.producer import Outbox
+from streams.runtime.reference import models, parse_reference
+from streams.topics import Topics
+
+
+class ReferenceAudit:
+    """One of these for each reference topic."""
+
+    def __init__(self, topics: Topics, topic: str, refusals: Refusals) -> None:
+        self.name = f"reference_audit:{topic}"
+        self.topic = topic
+        self._model = models(topics)[topic]
+        self._refusals = refusals
+
+    def process(self, chunk: Chunk, out: Outbox) -> None:
+        """Refuse what is not a reference record; null values delete and are fine."""
+        for record in chunk.records:
+            if record.value is None:
+                continue
+            try:
+                parse_reference(self._model, record.value)
+            except ValueError as exc:
+                reason = Reason.NOT_JSON if str(exc).startswith("not JSON") else Reason.SCHEMA
+                source = f"{chunk.topic}/{chunk.partition}/{record.offset}"
+                self._refusals.refuse(out, reason, str(exc), source, record.key, record.value)

@@ -1,0 +1,69 @@
+"""Refusing a record: where it goes and what is said with it. Source: CONTRACT §2, “What bad input gets”."""
+
+from collections import deque
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from streams.errors import HaochapingError
+from streams.metrics import Metrics
+from streams.runtime.producer import Outbox
+
+#: How many of a partition's last records the limit looks at.
+LIMIT_RECORDS = 1000
+
+
+class Reason(StrEnum):
+    """Why a record cannot be used."""
+
+    NOT_JSON = "not_json"
+    SCHEMA = "schema"
+    TOO_LARGE = "too_large"
+    FUTURE = "future"
+    CONFLICT = "conflict"
+    UNKNOWN_CASE = "unknown_case"
+
+
+class RejectLimit(HaochapingError):
+    """Too large a share is refused: a broken publisher or a wrong topic, not bad records."""
+
+
+class Refusals:
+    """Sends refused records to `reviews.rejected`, and stops the worker when it is most of them."""
+
+    def __init__(self, topic: str, metrics: Metrics, limit: float) -> None:
+        self._topic = topic
+        self._metrics = metrics
+        self._limit = limit
+        self._recent: dict[tuple[str, int], deque[tuple[int, int]]] = {}
+
+    def refuse(
+        self, out: Outbox, reason: Reason, detail: str, source: str, key: bytes | None, value: bytes | None
+    ) -> None:
+        """One record; `source` is `topic/partition/offset`. Its key and value stay as they are."""
+        self._metrics.rejected.labels(reason.value).inc()
+        headers = [
+            ("hcp-reason", reason.value.encode()),
+            ("hcp-detail", " ".join(detail.split()).encode()),
+            ("hcp-source", source.encode()),
+            ("hcp-rejected-at", datetime.now(UTC).isoformat(timespec="milliseconds").encode()),
+        ]
+        out.produce(self._topic, key, value, headers)
+
+    def watch(self, topic: str, partition: int, records: int, refused: int) -> None:
+        """Note how many of a chunk's records were refused.
+
+        Raises:
+            RejectLimit: more than the limit's share of the partition's last 1,000 records.
+        """
+        recent = self._recent.setdefault((topic, partition), deque())
+        recent.append((records, refused))
+        total = sum(n for n, _ in recent)
+        while total - recent[0][0] >= LIMIT_RECORDS:
+            total -= recent.popleft()[0]
+        bad = sum(n for _, n in recent)
+        if self._limit < 1 and total >= LIMIT_RECORDS and bad > self._limit * total:
+            raise RejectLimit(
+                f"{bad} of the last {total} records of {topic}/{partition} are unusable, more than "
+                f"HCP_REJECT_LIMIT={self._limit:g} allows: look at `haochaping rejected list`, mend the publisher, "
+                "or raise the limit to refuse them all"
+            )

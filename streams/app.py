@@ -1,0 +1,310 @@
+"""The wiring: one place that knows every part. Builds the Faust app and a worker around it from settings."""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+import faust
+
+from sinks import open_sink
+from sinks.schema import check_schema, migrate
+from streams.agents.aggregate import Aggregate, AggregateMemory
+from streams.agents.base import Agent, TimedAgent
+from streams.agents.case_events import CaseEvents
+from streams.agents.enrich import Enrich
+from streams.agents.rectify import Rectify, RectifyMemory
+from streams.agents.reference import ReferenceAudit
+from streams.agents.refusals import Refusals
+from streams.agents.repeat import Repeat, RepeatMemory
+from streams.errors import HaochapingError
+from streams.metrics import Metrics
+from streams.rules.categories import load_lexicon
+from streams.rules.enrichment import Reference
+from streams.rules.pseudonym import pseudonymiser
+from streams.runtime.admin import check_topics, create_topics, open_admin
+from streams.runtime.checkpoint import Checkpoint
+from streams.runtime.chunks import Chunk
+from streams.runtime.clock import Clock, EventClock, WallClock
+from streams.runtime.memory import Memories, recover
+from streams.runtime.producer import BatchProducer, Outbox
+from streams.runtime.pulse import Pulse
+from streams.runtime.reference import ReferenceReader
+from streams.runtime.sink_writer import SinkWriter
+from streams.runtime.timers import Timers
+from streams.runtime.transport import ChunkedTransport
+from streams.settings import Settings
+from streams.topics import Topics
+from streams.web.server import WebServer
+from streams.web.stream import EventStream
+
+log = logging.getLogger(__name__)
+
+#: Seconds a checkpoint may take when partitions are about to go, or the worker to stop; and Faust to stop after it.
+LAST_FLUSH = 5
+LAST_STOP = 3
+
+
+def faust_app(settings: Settings) -> faust.App:
+    """The Faust app: consumer group, partitions, streams. What Faust lacks is in runtime/."""
+    app = faust.App(
+        f"{settings.topic_prefix}haochaping",
+        broker=[f"kafka://{server}" for server in settings.kafka_bootstrap.split(",")],
+        datadir=str(settings.data_dir),  # Faust makes a folder there; nothing is kept in it
+        consumer_auto_offset_reset="earliest",
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        web_enabled=False,
+        broker_max_poll_records=4000,
+        consumer_max_fetch_size=4 << 20,
+        stream_buffer_maxsize=4,
+        broker_session_timeout=settings.session_timeout,
+        broker_heartbeat_interval=settings.session_timeout / 5,
+        broker_rebalance_timeout=max(10.0, settings.session_timeout),
+        # Commits are the checkpoint's; Faust's own loop finds nothing to commit and need not look often.
+        broker_commit_interval=3600.0,
+    )
+    app.transport = ChunkedTransport(app.conf.broker_consumer, app)
+    return app
+
+
+class Worker:
+    """One process of the consumer group: agents, checkpoint, timers, web."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.topics = Topics.of(settings)
+        self.metrics = Metrics()
+        self.events = EventStream()
+        self.clock: Clock = EventClock() if settings.clock == "event" else WallClock()
+        self.reference = Reference()
+        self.recovered = False
+        self._failure: asyncio.Future[None] | None = None
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT.
+
+        Raises:
+            HaochapingError: something that a person must mend, or a new process.
+        """
+        loop = asyncio.get_running_loop()
+        self._failure = loop.create_future()
+        stop = asyncio.Event()
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signum, stop.set)
+        self.settings.data_dir.mkdir(parents=True, exist_ok=True)
+        web = WebServer(self)
+        self.sink = SinkWriter(open_sink(self.settings.sink_url), self.metrics)
+        self.producer = BatchProducer(self.settings)
+        reader = ReferenceReader(self.settings, self.reference)
+        app = faust_app(self.settings)
+        tasks: list[asyncio.Task[Any]] = []
+        try:
+            await web.start()
+            await self._prepare_topics()
+            await self._prepare_sink()
+            await self.producer.start()
+            await reader.start(self.partitions)
+            self.app = app
+            self.checkpoint = Checkpoint(self.producer, self.sink, self._commit, self.metrics)
+            self._make_agents()
+            for agent in self.agents:
+                self._attach(app, agent)
+            app.on_partitions_revoked.connect(self._on_revoked)
+            app.on_rebalance_complete.connect(self._on_assigned)
+            self.pulse = Pulse(self)
+            self.timers = Timers(self.timed, self.clock, self.checkpoint, self.partitions, self.pulse)
+            tasks = [
+                asyncio.create_task(each, name=name)
+                for name, each in (
+                    ("checkpoint", self.checkpoint.run()),
+                    ("reference", reader.run()),
+                    ("timers", self.timers.run()),
+                    ("pulse", self.pulse.run()),
+                    ("stop", stop.wait()),
+                )
+            ]
+            await app.start()
+            await self._until_first([*tasks, self._failure])
+        finally:
+            self.recovered = False
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._stop(app)
+            await reader.stop()
+            await self.producer.stop()
+            await web.stop()
+            self.sink.close()
+
+    async def _until_first(self, ends: list[Awaitable[Any]]) -> None:
+        """Wait until somebody asks us to stop, or a part fails."""
+        done, _ = await asyncio.wait([asyncio.ensure_future(end) for end in ends], return_when="FIRST_COMPLETED")
+        for end in done:
+            end.result()  # raises what it failed with
+
+    async def _stop(self, app: faust.App) -> None:
+        """Finish what is under way, commit it, and leave the group."""
+        if not app.started:
+            return
+        app.flow_control.suspend()
+        try:
+            await asyncio.wait_for(self.checkpoint.flush(), LAST_FLUSH)
+        except TimeoutError:
+            log.warning("stopping without a last checkpoint: what is not committed will be read again")
+        except Exception as exc:
+            log.warning("stopping without a last checkpoint (%s): what is not committed will be read again", exc)
+        # Not wait_for(): it waits for the cancelled call too, and Faust's stop can ignore being cancelled.
+        _, late = await asyncio.wait([asyncio.create_task(app.stop())], timeout=LAST_STOP)
+        if late:
+            log.warning("Faust did not stop in %s s; leaving", LAST_STOP)
+
+    async def _prepare_topics(self) -> None:
+        admin = await open_admin(self.settings)
+        try:
+            for name in await create_topics(admin, self.settings):
+                log.info("created topic %s", name)
+            self.partitions: Mapping[str, int] = await check_topics(admin, self.settings)
+        finally:
+            await admin.close()
+
+    async def _prepare_sink(self) -> None:
+        """The embedded database is brought up to date; a server is only checked: its schema has an owner."""
+        settings = self.settings
+        if settings.sink_url.startswith("chdb:"):
+            await self.sink.read(
+                lambda sink: migrate(sink, zone=settings.timezone, repeat_window_days=settings.repeat_window_days)
+            )
+        else:
+            await self.sink.read(check_schema)
+
+    def _make_agents(self) -> None:
+        settings, topics, metrics = self.settings, self.topics, self.metrics
+        refusals = Refusals(topics.rejected.name, metrics, settings.reject_limit)
+        key = settings.pseudonym_key
+        enrich = Enrich(
+            topics,
+            self.partitions[topics.enriched.name],
+            self.reference,
+            load_lexicon(settings.lexicon),
+            pseudonymiser(key.get_secret_value().encode() if key else None),
+            settings.zone,
+            refusals,
+        )
+        aggregate = Aggregate(
+            topics,
+            Memories(topics.enriched.name, topics.aggregate_changelog.name, AggregateMemory),
+            settings.dedupe_days,
+            self.clock,
+            refusals,
+            metrics,
+            self.events.publish,
+        )
+        rectify = Rectify(
+            topics,
+            Memories(topics.case_inputs.name, topics.rectify_changelog.name, lambda: RectifyMemory(settings.zone)),
+            settings,
+            self.clock,
+            refusals,
+            metrics,
+            self.events.publish,
+        )
+        repeat = Repeat(
+            topics,
+            Memories(topics.incidents.name, topics.repeat_changelog.name, RepeatMemory),
+            settings,
+            self.clock,
+            metrics,
+            self.events.publish,
+        )
+        self.stateful = (aggregate, rectify, repeat)
+        self.timed: tuple[TimedAgent, ...] = (rectify, repeat)
+        self.agents: tuple[Agent, ...] = (
+            enrich,
+            aggregate,
+            CaseEvents(topics, settings.zone, refusals),
+            rectify,
+            repeat,
+            *(
+                ReferenceAudit(topics, each.name, refusals)
+                for each in (topics.windows, topics.staff, topics.services)
+            ),
+        )
+
+    def _attach(self, app: faust.App, agent: Agent) -> None:
+        """Make a Faust agent of ours."""
+        channel = app.topic(agent.topic, key_serializer="raw", value_serializer="raw")
+
+        async def stream_agent(stream: Any) -> None:
+            # noack: what may be committed is the checkpoint's to say.
+            async for event in stream.noack().events():
+                await self._process(agent, event.value)
+
+        app.agent(channel, name=agent.name)(stream_agent)
+
+    async def _process(self, agent: Agent, chunk: Chunk) -> None:
+        try:
+            await self.checkpoint.room()
+            if not self.app.flow_control.is_active() or chunk.generation != self.app.consumer_generation_id:
+                return  # a rebalance is under way, or over: whoever owns the partition now reads the chunk
+            out = Outbox(self.partitions)
+            started = time.perf_counter()
+            agent.process(chunk, out)
+            self.metrics.agent_seconds.labels(agent.name).inc(time.perf_counter() - started)
+            self.metrics.chunk_records.labels(chunk.topic).observe(len(chunk.records))
+            await self.checkpoint.add(out, chunk)
+        except Exception as exc:
+            # Faust would start the agent anew behind the failed chunk, and so lose it. The worker stops instead, and
+            # its supervisor starts a new one at the last commit.
+            self.fail(exc)
+            await asyncio.Event().wait()
+
+    def fail(self, exc: Exception) -> None:
+        """Stop the worker with this reason."""
+        assert self._failure is not None, "run() comes first"
+        if not self._failure.done():
+            if not isinstance(exc, HaochapingError):
+                log.error("the worker stops", exc_info=exc)
+                exc = HaochapingError(f"the worker stopped: {type(exc).__name__}: {exc}")
+            self._failure.set_exception(exc)
+
+    async def _commit(self, offsets: Mapping[tuple[str, int], int]) -> bool:
+        done: bool = await self.app.consumer.commit_offsets(offsets)
+        return done
+
+    async def _on_revoked(self, app: faust.App, revoked: Any, **kwargs: Any) -> None:
+        """Partitions are about to go: make safe what is done, forget the rest."""
+        self.recovered = False
+        try:
+            await asyncio.wait_for(self.checkpoint.flush(), LAST_FLUSH)
+        except TimeoutError:
+            log.warning("partitions went before the checkpoint was done: what is not committed will be read again")
+        except Exception as exc:
+            self.fail(exc)
+        self.checkpoint.abandon()
+
+    async def _on_assigned(self, app: faust.App, **kwargs: Any) -> None:
+        """Partitions came: recover what is remembered of them, before their first chunk."""
+        try:
+            started = time.monotonic()
+            generation, assignment = app.consumer_generation_id, app.consumer.assignment()
+            wanted = {}
+            fresh = []
+            for agent in self.stateful:
+                mine = {tp.partition for tp in assignment if tp.topic == agent.topic}
+                for partition, memory in agent.memories.assign(mine, generation).items():
+                    wanted[agent.memories.changelog, partition] = memory
+                    fresh.append((agent, partition))
+            records = await recover(self.settings, wanted)
+            for agent, partition in fresh:
+                agent.recovered(partition)
+            await self.timers.tick()  # what fell due while nobody looked comes before any new input
+            seconds = time.monotonic() - started
+            self.metrics.recovery_seconds.set(seconds)
+            self.recovered = True
+            self.checkpoint.progressed_at = time.monotonic()
+            log.info("partitions assigned: %d; recovered %d records in %.1f s", len(assignment), records, seconds)
+        except Exception as exc:
+            self.fail(exc)

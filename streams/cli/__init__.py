@@ -1,0 +1,72 @@
+"""The `haochaping` command: one command a file, registered here."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from streams import __version__
+from streams.cli import broker, demo, doctor, generate, migrate, publish, rejected, topics, worker
+from streams.cli.common import use_env_file
+from streams.errors import HaochapingError
+
+app = typer.Typer(
+    name="haochaping",
+    help="政务服务“好差评”: government-service reviews through Kafka, Faust and ClickHouse.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"haochaping {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    env_file: Annotated[Path | None, typer.Option(help="Read HCP_* settings from this file too.")] = None,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say it.")] = False,
+) -> None:
+    """Settings come from the environment (HCP_*), or from --env-file."""
+    use_env_file(env_file)
+
+
+app.command()(demo.demo)
+app.command()(broker.broker)
+app.command()(topics.topics)
+app.command()(migrate.migrate)
+app.command()(worker.worker)
+app.command()(publish.publish)
+app.command()(generate.generate)
+app.command()(doctor.doctor)
+app.add_typer(rejected.app, name="rejected")
+
+
+def main() -> None:
+    """Run a command; every failure is one clear line on stderr and a non-zero exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except HaochapingError as exc:
+        _fail(str(exc), 1)
+    except click.ClickException as exc:
+        _fail(exc.format_message(), exc.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("stopped", 130)
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): nothing to say, and nobody to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    else:
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"haochaping: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,70 @@
+"""What commands share: settings, logging, progress."""
+
+import logging
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from streams.settings import Settings
+
+_env_file: Path | None = None
+
+
+def use_env_file(path: Path | None) -> None:
+    """Remember `--env-file` for `load_settings`."""
+    global _env_file
+    _env_file = path
+
+
+def env_file() -> Path | None:
+    """What `--env-file` said."""
+    return _env_file
+
+
+def load_settings() -> Settings:
+    """The settings of this process."""
+    return Settings.load(_env_file)
+
+
+class _JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(line).decode()
+
+
+def set_up_logging(settings: Settings) -> None:
+    """Log to stderr as the settings say; Kafka's and Faust's own chatter only from warnings up."""
+    handler = logging.StreamHandler(sys.stderr)
+    if settings.log_format == "json":
+        handler.setFormatter(_JsonFormatter())
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+    for noisy in ("aiokafka", "faust", "mode", "kafka", "asyncio"):
+        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
+
+
+def progress() -> Progress:
+    """A progress bar on stderr; nothing where that is not a terminal."""
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )

@@ -1,0 +1,110 @@
+"""haochaping rejected list | replay"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import typer
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from streams.cli.common import load_settings
+from streams.errors import HaochapingError
+from streams.runtime.admin import check_topics, open_admin
+from streams.runtime.producer import BatchProducer, Outbox
+from streams.settings import Settings
+from streams.topics import Topics
+
+app = typer.Typer(help="Records that could not be used: see them, send them again.", no_args_is_help=True)
+
+Reason = Annotated[str | None, typer.Option(help="Only this reason (not_json, schema, too_large, future, …).")]
+
+
+@app.command("list")
+def list_(
+    reason: Reason = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many, the newest.")] = 50,
+) -> None:
+    """Show refused records: when, why, where from.
+
+    Example: haochaping rejected list --reason schema
+    """
+    asyncio.run(_list(load_settings(), reason, limit))
+
+
+@app.command()
+def replay(
+    reason: Reason = None,
+    source: Annotated[str | None, typer.Option(help="Only the record from this topic/partition/offset.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Send refused records to their source topics again, bytes unchanged: after a rule, not a record, was wrong.
+
+    Example: haochaping rejected replay --reason unknown_case --yes
+    """
+    asyncio.run(_replay(load_settings(), reason, source, yes))
+
+
+async def _rejected(settings: Settings) -> AsyncIterator[tuple[Any, dict[str, str]]]:
+    """Every record of reviews.rejected up to its present end, with its hcp-* headers."""
+    admin = await open_admin(settings)
+    try:
+        partitions = await check_topics(admin, settings)
+    finally:
+        await admin.close()
+    topic = Topics.of(settings).rejected.name
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap)
+    await consumer.start()
+    try:
+        everywhere = [TopicPartition(topic, number) for number in range(partitions[topic])]
+        consumer.assign(everywhere)
+        await consumer.seek_to_beginning(*everywhere)
+        ends = await consumer.end_offsets(everywhere)
+        while any([await consumer.position(each) < ends[each] for each in everywhere]):
+            for batch in (await consumer.getmany(timeout_ms=500)).values():
+                for record in batch:
+                    yield record, {name: value.decode("utf-8", "replace") for name, value in record.headers}
+    finally:
+        await consumer.stop()
+
+
+async def _list(settings: Settings, reason: str | None, limit: int) -> None:
+    found = [
+        headers async for _, headers in _rejected(settings) if reason is None or headers.get("hcp-reason") == reason
+    ]
+    found.sort(key=lambda headers: headers.get("hcp-rejected-at", ""))
+    for headers in found[-limit:]:
+        # The record itself is not shown: it may hold personal data.
+        typer.echo(
+            "  ".join(
+                headers.get(name, "?") for name in ("hcp-rejected-at", "hcp-reason", "hcp-source", "hcp-detail")
+            )
+        )
+    typer.echo(f"{len(found)} refused records{' of this reason' if reason else ''}")
+
+
+async def _replay(settings: Settings, reason: str | None, source: str | None, yes: bool) -> None:
+    chosen: dict[str, Any] = {}  # by source: a crash may have left a record there twice
+    async for record, headers in _rejected(settings):
+        if headers.get("hcp-reason") == "conflict":
+            continue  # what stands there is the enriched record, not what was published; it would conflict again
+        place = headers.get("hcp-source", "")
+        if (reason is None or headers.get("hcp-reason") == reason) and (source is None or place == source):
+            chosen[place] = record
+    if not chosen:
+        raise HaochapingError("no refused record matches (conflicts cannot be replayed)")
+    if not yes:
+        typer.confirm(f"send {len(chosen)} records again?", abort=True)
+    producer = BatchProducer(settings)
+    await producer.start()
+    try:
+        admin = await open_admin(settings)
+        try:
+            out = Outbox(await check_topics(admin, settings))
+        finally:
+            await admin.close()
+        for place, record in chosen.items():
+            out.produce(place.rsplit("/", 2)[0], record.key, record.value)
+        await producer.deliver(out.messages)
+    finally:
+        await producer.stop()
+    typer.echo(f"{len(chosen)} records sent again")

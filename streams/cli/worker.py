@@ -1,0 +1,38 @@
+"""haochaping worker"""
+
+import asyncio
+import os
+import sys
+from typing import Never
+
+import uvloop
+
+from streams.app import Worker
+from streams.cli.common import load_settings, set_up_logging
+from streams.errors import HaochapingError
+from streams.settings import Settings
+
+
+def worker() -> None:
+    """Run one worker of the consumer group until SIGTERM.
+
+    Example: HCP_KAFKA_BOOTSTRAP=kafka:9092 haochaping worker
+    """
+    settings = load_settings()
+    set_up_logging(settings)
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # the consumer's thread makes a loop of its own
+    asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> Never:
+    code = 0
+    try:
+        await Worker(settings).run()
+    except HaochapingError as exc:
+        print(f"haochaping: {' '.join(str(exc).split())}", file=sys.stderr)
+        code = 1
+    # All that matters is safe or given up by now. What is left, a thread or a task that waits for a broker which has
+    # gone, must not keep the process from its end: its supervisor waits for that.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

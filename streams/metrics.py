@@ -1,0 +1,89 @@
+"""Every metric, with what it means and why it might move. Nothing else creates one. Source: CONTRACT §6."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from streams import __version__
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # `_created` series double the output for nothing
+
+#: Series of `haochaping_repeat_alert_active`, at the most: staff_id is a label here and nowhere else.
+MAX_REPEAT_SERIES = 500
+
+
+class Metrics:
+    """One worker's metrics. Counters count each accepted review once; after a restart a little may be counted again."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"haochaping_{name}", text, labels, registry=registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"haochaping_{name}", text, labels, registry=registry)
+
+        # What citizens said
+        self.reviews = counter("reviews", "Reviews accepted, each once.", "rating", "channel")
+        self.bad_reviews = counter("bad_reviews", "Bad reviews (rating 1 or 2) accepted.", "department_id")
+        self.duplicates = counter("duplicates", "Reviews seen before with the same content; a resend raises it.")
+        self.rejected = counter(
+            "rejected", "Records sent to reviews.rejected; a broken publisher raises it.", "reason"
+        )
+        self.unmatched = counter(
+            "unmatched", "Reviews whose window, staff or service is not in the reference (三对应 fails).", "entity"
+        )
+
+        # What the district has to do
+        self.alerts = counter("alerts", "Alerts raised, each once.", "kind", "severity")
+        self.alerts_active = gauge("alerts_active", "Alerts firing now.", "kind", "severity")
+        self.repeat_alert_active = gauge(
+            "repeat_alert_active",
+            f"1 while a repeat_staff alert fires; no series otherwise, {MAX_REPEAT_SERIES} at the most.",
+            "staff_id",
+            "hall_id",
+            "severity",
+        )
+        self.cases_open = gauge("cases_open", "Cases that still need this step.", "stage")
+        self.cases_overdue = gauge("cases_overdue", "Cases past this step's deadline.", "stage", "department_id")
+
+        # How the pipeline is
+        self.event_delay = Histogram(
+            "haochaping_event_delay_seconds",
+            "From the broker's timestamp to all outputs acknowledged, for the oldest record of each chunk.",
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600),
+            registry=registry,
+        )
+        self.consumer_lag = gauge(
+            "consumer_lag", "Records in the partition after the last committed one.", "topic", "partition"
+        )
+        self.chunk_records = Histogram(
+            "haochaping_chunk_records",
+            "Records a chunk: large under load, 1 when idle.",
+            ("topic",),
+            buckets=(1, 10, 100, 500, 1000, 2000, 5000),
+            registry=registry,
+        )
+        self.agent_seconds = counter("agent_seconds", "Time an agent spent in its rules.", "agent")
+        self.state_entries = gauge("state_entries", "Entries an agent remembers.", "state")
+        self.recovery_seconds = gauge("recovery_seconds", "How long the last recovery of state took.")
+        self.ready = gauge("ready", "1 while state is recovered and the sink answers, as /readyz.")
+
+        # The sink
+        self.sink_rows = counter("sink_rows", "Rows the sink acknowledged.", "table")
+        self.sink_flush = Histogram(
+            "haochaping_sink_flush_seconds",
+            "One flush of a checkpoint into ClickHouse.",
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+            registry=registry,
+        )
+        self.sink_failures = counter("sink_failures", "Flushes that failed and are tried again.")
+        self.sink_up = gauge("sink_up", "1 if the last call to ClickHouse worked.")
+        self.reconcile_difference = gauge(
+            "reconcile_difference", "Facts minus aggregates over all days (bi_reconcile); 0 once idle."
+        )
+        # An Info is a gauge that is always 1 and carries its labels; it appends `_info` to its name.
+        Info("haochaping_build", "The version that runs.", registry=registry).info({"version": __version__})

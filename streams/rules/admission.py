@@ -1,0 +1,45 @@
+"""Each review counts once. Source: CONTRACT §2 (duplicate, conflict), DESIGN §3.
+
+enriched partition  ──o────o────o────o────→ offsets
+review_id             A    B    A    A
+content               x    y    x    z
+                      │         │    └ CONFLICT   other content under the same id
+                      │         └ DUPLICATE       same content, another offset
+                      └ NEW; read again after a crash (same offset): AGAIN, so its effects are given again
+"""
+
+from enum import Enum
+
+
+class Verdict(Enum):
+    """What a record is to the reviews seen before it."""
+
+    NEW = "new"
+    AGAIN = "again"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+
+
+#: What is remembered of a review: its offset and an 8-byte hash of its content, in one integer, because a million of
+#: them must fit in memory: an integer takes 44 bytes where a tuple of the two takes 120.
+Seen = int
+
+
+def remember(offset: int, content: bytes) -> Seen:
+    """The memory of a review first seen at `offset` with this content hash (8 bytes)."""
+    return (offset << 64) | int.from_bytes(content, "big")
+
+
+def offset_of(seen: Seen) -> int:
+    """The offset at which it was first seen."""
+    return seen >> 64
+
+
+def judge(seen: Seen | None, offset: int, content: bytes) -> Verdict:
+    """Compare a record with what is remembered of its `review_id` (None: nothing)."""
+    if seen is None:
+        return Verdict.NEW
+    if seen == remember(offset, content):
+        return Verdict.AGAIN
+    # Compared without the offset: the low 64 bits are the content.
+    return Verdict.DUPLICATE if (seen & (2**64 - 1)) == int.from_bytes(content, "big") else Verdict.CONFLICT

@@ -1,0 +1,90 @@
+"""Creating topics, and refusing to run on ones that cannot work."""
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from streams.errors import HaochapingError
+from streams.settings import Settings
+from streams.topics import Topics
+
+REQUEST_TIMEOUT_MS = 15_000
+
+
+def broker_error(settings: Settings, exc: Exception) -> HaochapingError:
+    """What to tell a person when the broker cannot be used."""
+    reason = str(exc) or type(exc).__name__
+    return HaochapingError(
+        f"cannot use the Kafka broker at {settings.kafka_bootstrap} ({reason}): "
+        "start it (`haochaping broker` starts an embedded one) or set HCP_KAFKA_BOOTSTRAP"
+    )
+
+
+async def open_admin(settings: Settings) -> AIOKafkaAdminClient:
+    """An admin client, started.
+
+    Raises:
+        HaochapingError: no broker answers.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap, request_timeout_ms=REQUEST_TIMEOUT_MS)
+    try:
+        await admin.start()
+    except (KafkaError, OSError) as exc:
+        await admin.close()
+        raise broker_error(settings, exc) from exc
+    return admin
+
+
+async def partition_counts(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:
+    """How many partitions each of these topics has; a topic that does not exist is left out."""
+    existing = set(await admin.list_topics())
+    wanted = [name for name in names if name in existing]
+    described = await admin.describe_topics(wanted) if wanted else []
+    return {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
+
+
+async def create_topics(admin: AIOKafkaAdminClient, settings: Settings) -> list[str]:
+    """Create the topics that are missing and return their names; those that exist stay as they are.
+
+    Raises:
+        HaochapingError: the broker refused one.
+    """
+    topics = Topics.of(settings)
+    counts = await partition_counts(admin, [topic.name for topic in topics])
+    missing = [topic for topic in topics if topic.name not in counts]
+    response = await admin.create_topics(
+        [
+            NewTopic(
+                topic.name,
+                # A changelog follows the topic it remembers, even where that one was made by hand.
+                num_partitions=counts.get(topic.keyed_with or "", settings.partitions),
+                replication_factor=settings.replication,
+                topic_configs=topic.config,
+            )
+            for topic in missing
+        ]
+    )
+    for name, code, message in response.topic_errors:
+        if code not in (0, TopicAlreadyExistsError.errno):  # another worker may have been faster
+            raise HaochapingError(f"the broker refused topic {name}: {message or for_code(code).__name__}")
+    return [topic.name for topic in missing]
+
+
+async def check_topics(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, int]:
+    """The partition count of every topic.
+
+    Raises:
+        HaochapingError: a topic is missing, or counts that must agree do not.
+    """
+    topics = Topics.of(settings)
+    counts = await partition_counts(admin, [topic.name for topic in topics])
+    for topic in topics:
+        if topic.name not in counts:
+            raise HaochapingError(f"the topic {topic.name} does not exist: run `haochaping topics`")
+    for topic in topics:
+        if topic.keyed_with and counts[topic.name] != counts[topic.keyed_with]:
+            raise HaochapingError(
+                f"{topic.keyed_with} has {counts[topic.keyed_with]} partitions but {topic.name}, its memory, has "
+                f"{counts[topic.name]}: keys would meet the wrong memory. Go back to {counts[topic.name]} "
+                "partitions, or start anew under another HCP_TOPIC_PREFIX"
+            )
+    return counts

@@ -1,0 +1,128 @@
+"""The guarantee, in one file: what a chunk gave is safe before its offsets are committed.
+
+    chunk ─ agent ─→ outputs and changelog ──acknowledged──→ sink ──flushed──→ offsets ──committed──→ done
+                     (sent at once)                          (absolute values)
+
+Chunks are gathered into an *epoch*. While one epoch is made safe, agents fill the next; epochs are committed in order.
+A crash at any arrow means that the epoch's chunks are read again. That changes nothing, because every effect is
+idempotent: outputs are functions of the record and the memory before it, memories are sets keyed by ids or counters
+fenced by offsets, and the sink holds absolute values. ClickHouse gone: the epoch waits here, nothing is committed,
+agents stop when the next epoch is full, fetching pauses, and Kafka is the buffer. See DESIGN §3.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from streams.metrics import Metrics
+from streams.runtime.chunks import Chunk
+from streams.runtime.producer import BatchProducer, Outbox
+from streams.runtime.sink_writer import SinkWriter
+
+log = logging.getLogger(__name__)
+
+#: An epoch is made safe this often (seconds): a ClickHouse insert costs the same for 10 rows as for 10,000, and
+#: nothing but the board and BI waits for it; outputs to Kafka are under way already.
+INTERVAL = 0.25
+
+#: Records an epoch may hold before agents wait for it. It bounds memory while the sink is away.
+MAX_RECORDS = 40_000
+
+Commit = Callable[[Mapping[tuple[str, int], int]], Awaitable[bool]]
+
+
+class Epoch:
+    """What has been processed and is not yet safe."""
+
+    def __init__(self) -> None:
+        self.acks: list[Awaitable[Any]] = []
+        self.rows: list[tuple[str, Mapping[str, Sequence[Any]]]] = []
+        self.offsets: dict[tuple[str, int], int] = {}
+        self.oldest: list[float] = []  # of each chunk, the broker's timestamp of its first record, in seconds
+        self.records = 0
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def empty(self) -> bool:
+        """Nothing to make safe."""
+        return not (self.acks or self.rows or self.offsets)
+
+
+class Checkpoint:
+    """Makes epochs safe, one after the other."""
+
+    def __init__(self, producer: BatchProducer, sink: SinkWriter, commit: Commit, metrics: Metrics) -> None:
+        self._producer = producer
+        self._sink = sink
+        self._commit = commit
+        self._metrics = metrics
+        self._epoch = self._current = Epoch()
+        self._term = 0  # grows when partitions go away
+        self._flushing = asyncio.Lock()
+        self._room = asyncio.Event()
+        self._room.set()
+        self.committed: dict[tuple[str, int], int] = {}
+        self.progressed_at = time.monotonic()
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is waiting to be made safe."""
+        return self._epoch.empty and not self._flushing.locked()
+
+    async def room(self) -> None:
+        """Wait until another chunk may be processed."""
+        await self._room.wait()
+
+    async def add(self, outbox: Outbox, chunk: Chunk | None = None) -> asyncio.Future[None]:
+        """Send what processing gave, and remember the rest. The future is done once all of it is safe."""
+        term = self._term
+        acks = await self._producer.send(outbox.messages)
+        epoch = self._epoch
+        if term != self._term:  # the partition went away meanwhile: its next owner reads the chunk again
+            return epoch.done
+        # From here on nothing awaits: an epoch never holds a chunk's offset without all of its outputs.
+        epoch.acks.extend(acks)
+        epoch.rows.extend(outbox.rows)
+        if chunk is not None:
+            epoch.offsets[chunk.source] = chunk.next_offset
+            epoch.records += len(chunk.records)
+            epoch.oldest.append(chunk.records[0].timestamp / 1000)
+        if epoch.records >= MAX_RECORDS:
+            self._room.clear()
+        return epoch.done
+
+    async def flush(self) -> None:
+        """Make what has been processed so far safe."""
+        async with self._flushing:
+            if self._epoch.empty:
+                return
+            self._current = epoch = self._epoch
+            self._epoch = Epoch()
+            self._room.set()
+            await asyncio.gather(*epoch.acks)
+            now = time.time()
+            for oldest in epoch.oldest:
+                self._metrics.event_delay.observe(max(0.0, now - oldest))
+            await self._sink.write(epoch.rows)
+            if epoch.offsets and await self._commit(epoch.offsets):
+                self.committed.update(epoch.offsets)
+            self.progressed_at = time.monotonic()
+            if not epoch.done.cancelled():
+                epoch.done.set_result(None)
+
+    async def run(self) -> None:
+        """Flush for ever."""
+        while True:
+            await asyncio.sleep(INTERVAL)
+            await self.flush()
+
+    def abandon(self) -> None:
+        """Forget what is not safe: its partitions are another's now, who will read it again."""
+        self._term += 1
+        self._current.offsets.clear()  # it may still reach the sink, where an old absolute value loses
+        self._epoch.done.cancel()
+        self._epoch = Epoch()
+        self.committed.clear()
+        self._room.set()

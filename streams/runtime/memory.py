@@ -1,0 +1,100 @@
+"""What a keyed agent remembers, one memory a partition, and how it survives: a changelog topic, read back at start.
+
+Faust's tables write one changelog record a change and count twice after a crash (faust-streaming #323), and their
+recovery has hung (#21, #74). A memory here writes with its chunk's outputs, merges what it reads back by offset, so
+that a record written late by a worker that has lost the partition changes nothing, and recovers in one plain loop.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Generic, Protocol, TypeVar
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from streams.errors import HaochapingError
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+#: A changelog partition that gives nothing for this long (seconds) while it should is a failure, not a wait.
+STUCK = 30.0
+
+
+class Memory(Protocol):
+    """One partition's memory."""
+
+    def recall(self, key: bytes, value: bytes | None) -> None:
+        """Take back a changelog record. Order and repetition must not matter, except that None deletes."""
+
+    def __len__(self) -> int:
+        """How many entries it holds."""
+
+
+M = TypeVar("M", bound=Memory)
+
+
+class Memories(Generic[M]):
+    """An agent's memories: those of the partitions this worker owns."""
+
+    def __init__(self, topic: str, changelog: str, new: Callable[[], M]) -> None:
+        self.topic = topic
+        self.changelog = changelog
+        self._new = new
+        self._owned: dict[int, M] = {}
+        self._generation = -1
+
+    def __getitem__(self, partition: int) -> M:
+        return self._owned[partition]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(list(self._owned))
+
+    def __len__(self) -> int:
+        return sum(len(memory) for memory in self._owned.values())
+
+    def assign(self, partitions: set[int], generation: int) -> dict[int, M]:
+        """Own exactly these partitions; the memories returned are new and must be recovered before use.
+
+        A memory is kept only from one generation of the group to the very next: between the two nobody else can
+        have owned the partition. A worker that was away for a generation (stopped, cut off) starts from the changelog.
+        """
+        kept = self._owned if generation == self._generation + 1 else {}
+        fresh = {partition: self._new() for partition in partitions if partition not in kept}
+        self._owned = {partition: kept[partition] for partition in partitions & kept.keys()} | fresh
+        self._generation = generation
+        return fresh
+
+
+async def recover(settings: Settings, wanted: dict[tuple[str, int], Memory]) -> int:
+    """Read changelog partitions, given as (topic, partition), to their ends; returns the number of records read.
+
+    Raises:
+        HaochapingError: a partition gives nothing for 30 s though it has more.
+    """
+    if not wanted:
+        return 0
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap, max_partition_fetch_bytes=4 << 20, fetch_max_wait_ms=100
+    )
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(*source) for source in wanted]
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        ends = await consumer.end_offsets(partitions)
+        left = {partition for partition in partitions if await consumer.position(partition) < ends[partition]}
+        records, heard = 0, time.monotonic()
+        while left:
+            for partition, batch in (await consumer.getmany(*left, timeout_ms=1000)).items():
+                recall = wanted[partition.topic, partition.partition].recall
+                for record in batch:
+                    recall(record.key, record.value)
+                records += len(batch)
+                heard = time.monotonic()
+            left = {partition for partition in left if await consumer.position(partition) < ends[partition]}
+            if left and time.monotonic() - heard > STUCK:
+                raise HaochapingError(f"recovery is stuck: nothing from {sorted(left)[0]} for {STUCK:.0f} s")
+        return records
+    finally:
+        await consumer.stop()

@@ -1,0 +1,121 @@
+"""Once a second: how far behind are we, does the sink answer, are we stuck?"""
+
+import asyncio
+import logging
+import time
+from typing import Any, Protocol
+
+import faust
+
+from streams.agents.base import StatefulAgent
+from streams.errors import HaochapingError
+from streams.metrics import Metrics
+from streams.runtime.checkpoint import Checkpoint
+from streams.runtime.sink_writer import SinkWriter
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+INTERVAL = 0.25
+
+#: Seconds between looks at what costs more: state sizes, reconciliation.
+SLOW_INTERVAL = 10.0
+
+
+class Watched(Protocol):
+    """What the pulse looks at; the worker."""
+
+    settings: Settings
+    metrics: Metrics
+    app: faust.App
+    checkpoint: Checkpoint
+    sink: SinkWriter
+    stateful: tuple[StatefulAgent, ...]
+    recovered: bool
+
+
+class Pulse:
+    """Measures, and stops a worker that makes no progress though there is work."""
+
+    def __init__(self, worker: Watched) -> None:
+        self._worker = worker
+        self._lags: dict[tuple[str, int], int] = {}
+        self._busy_at = time.monotonic()
+        self._slow_at = 0.0
+        self.lag: int | None = None  # records; None while it is not known
+
+    @property
+    def idle(self) -> bool:
+        """Everything published has been processed and made safe, for half a second at least.
+
+        Half a second, because an output on its way to the next agent is in no partition's lag yet.
+        """
+        return self._worker.recovered and self.lag == 0 and time.monotonic() - self._busy_at > 0.5
+
+    async def run(self) -> None:
+        """Beat for ever.
+
+        Raises:
+            HaochapingError: no progress for HCP_STALL_TIMEOUT seconds.
+        """
+        while True:
+            await asyncio.sleep(INTERVAL)
+            self._measure_lag()
+            if self.lag != 0 or not self._worker.checkpoint.idle:
+                self._busy_at = time.monotonic()
+            self._check_progress()
+            if time.monotonic() - self._slow_at > SLOW_INTERVAL:
+                await self._measure_slowly()
+                self._slow_at = time.monotonic()
+
+    def _measure_lag(self) -> None:
+        worker = self._worker
+        gauge = worker.metrics.consumer_lag
+        lags: dict[tuple[str, int], int] = {}
+        known = worker.recovered
+        if worker.recovered:
+            consumer: Any = worker.app.consumer
+            for tp in consumer.assignment():
+                end = consumer.highwater(tp)
+                if end is None:  # nothing was fetched from it yet
+                    known = False
+                    continue
+                done = worker.checkpoint.committed.get((tp.topic, tp.partition))
+                if done is None:
+                    done = consumer._committed_offset[tp] or 0
+                lags[tp.topic, tp.partition] = max(0, end - done)
+        for gone in self._lags.keys() - lags.keys():
+            gauge.remove(gone[0], str(gone[1]))  # another worker's now
+        for (topic, partition), lag in lags.items():
+            gauge.labels(topic, str(partition)).set(lag)
+        self._lags = lags
+        self.lag = sum(lags.values()) if known else None
+
+    def _check_progress(self) -> None:
+        worker = self._worker
+        if self.lag == 0 and worker.checkpoint.idle:
+            worker.checkpoint.progressed_at = time.monotonic()
+        # A sink that refuses is being tried again, which is progress of a kind; one that hangs is not.
+        stuck = time.monotonic() - max(worker.checkpoint.progressed_at, worker.sink.tried_at)
+        if stuck > worker.settings.stall_timeout:
+            doing = "has not got its partitions or their state" if not worker.recovered else "has work"
+            raise HaochapingError(
+                f"no progress for {stuck:.0f} s although the worker {doing} (lag {self.lag}): stopping, so that a new "
+                "process can start at the last commit. If it happens again, run `haochaping doctor`"
+            )
+
+    async def _measure_slowly(self) -> None:
+        worker = self._worker
+        for agent in worker.stateful:
+            worker.metrics.state_entries.labels(agent.name).set(len(agent.memories))
+            agent.measure()
+        up = await worker.sink.ping()
+        worker.metrics.ready.set(worker.recovered and up)
+        if up and self.idle:
+            try:
+                rows = await worker.sink.read(
+                    lambda sink: sink.query("SELECT sum(difference) FROM bi_reconcile", {}).rows
+                )
+                worker.metrics.reconcile_difference.set(float(rows[0][0] or 0))
+            except HaochapingError as exc:
+                log.debug("reconciliation not measured: %s", exc)

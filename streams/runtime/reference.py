@@ -1,0 +1,91 @@
+"""The reference topics in memory: read to their ends before the first review, and followed after."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from pydantic import BaseModel, ValidationError
+
+from streams.rules.enrichment import Reference
+from streams.schemas.reference import Service, Staff, Window
+from streams.settings import Settings
+from streams.topics import Topics
+
+log = logging.getLogger(__name__)
+
+
+def parse_reference(model: type[BaseModel], value: bytes) -> BaseModel:
+    """A reference record.
+
+    Raises:
+        ValueError: it is not one; the message says why.
+    """
+    try:
+        return model.model_validate(orjson.loads(value))
+    except orjson.JSONDecodeError as exc:
+        raise ValueError(f"not JSON: {exc}") from None
+    except ValidationError as exc:
+        error = exc.errors(include_url=False)[0]
+        raise ValueError(f"{'.'.join(map(str, error['loc'])) or 'record'}: {error['msg']}") from None
+
+
+def models(topics: Topics) -> dict[str, type[BaseModel]]:
+    """The model of each reference topic."""
+    return {topics.windows.name: Window, topics.staff.name: Staff, topics.services.name: Service}
+
+
+class ReferenceReader:
+    """Keeps `reference` equal to the compacted topics. Every worker reads all of them: they are small."""
+
+    def __init__(self, settings: Settings, reference: Reference) -> None:
+        self._settings = settings
+        self._reference = reference
+        self._models = models(Topics.of(settings))
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def start(self, counts: Mapping[str, int]) -> None:
+        """Read everything there is; `counts` gives the partitions of each topic."""
+        self._consumer = consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.kafka_bootstrap, fetch_max_wait_ms=100, auto_offset_reset="earliest"
+        )
+        await consumer.start()
+        partitions = [TopicPartition(topic, p) for topic in self._models for p in range(counts[topic])]
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        ends = await consumer.end_offsets(partitions)
+        while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
+            self._take(await consumer.getmany(timeout_ms=200))
+        log.info("reference read: %s", self._reference)
+
+    async def run(self) -> None:
+        """Follow changes for ever."""
+        assert self._consumer is not None, "start() comes first"
+        while True:
+            try:
+                self._take(await self._consumer.getmany(timeout_ms=1000))
+            except KafkaError as exc:
+                log.warning("reference not followed, to be tried again: %r", exc)
+                await asyncio.sleep(1)
+
+    def _take(self, fetched: Mapping[Any, list[Any]]) -> None:
+        for partition, records in fetched.items():
+            model = self._models[partition.topic]
+            for record in records:
+                key = (record.key or b"").decode("utf-8", "replace")
+                if record.value is None:
+                    self._reference.forget(model, key)
+                    continue
+                try:
+                    self._reference.learn(parse_reference(model, record.value))
+                except ValueError as exc:
+                    # agents/reference.py refuses it in public; the record before it stays in force.
+                    log.warning("unusable %s/%d/%d: %s", partition.topic, partition.partition, record.offset, exc)
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        if self._consumer is not None:
+            await self._consumer.stop()

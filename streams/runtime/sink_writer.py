@@ -1,0 +1,95 @@
+"""Writing to the sink until it has worked: retry, back-off, and telling the world meanwhile."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from sinks.base import Sink
+from streams.errors import HaochapingError
+from streams.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+FIRST_RETRY = 0.25  # seconds; doubled up to
+LAST_RETRY = 5.0
+
+
+class SinkWriter:
+    """The sink, off the event loop: one thread writes, another reads for the board."""
+
+    def __init__(self, sink: Sink, metrics: Metrics) -> None:
+        self._sink = sink
+        self._metrics = metrics
+        self._writer = ThreadPoolExecutor(1, "sink-writer")
+        self._reader = ThreadPoolExecutor(1, "sink-reader")
+        self.up = False
+        self.tried_at = time.monotonic()  # when a call last ended, well or badly
+
+    async def write(self, rows: Sequence[tuple[str, Mapping[str, Sequence[Any]]]]) -> None:
+        """Insert all rows, one insert a table; returns when the sink has them, however long that takes.
+
+        Half an epoch may be in already when the sink fails. It is written again as a whole: rows are absolute values.
+        """
+        tables: dict[str, dict[str, list[Any]]] = {}
+        for table, columns in rows:
+            merged = tables.setdefault(table, {name: [] for name in columns})
+            for name, values in columns.items():
+                merged[name].extend(values)
+        if not tables:
+            return
+        wait = FIRST_RETRY
+        while True:
+            started = time.monotonic()
+            try:
+                await self._in(self._writer, lambda: self._insert(tables))
+            except HaochapingError as exc:
+                self._metrics.sink_failures.inc()
+                log.error("ClickHouse refuses, nothing is lost, next try in %.1f s: %s", wait, exc)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, LAST_RETRY)
+            else:
+                self._metrics.sink_flush.observe(time.monotonic() - started)
+                return
+
+    def _insert(self, tables: Mapping[str, Mapping[str, Sequence[Any]]]) -> None:
+        for table, columns in tables.items():
+            self._metrics.sink_rows.labels(table).inc(self._sink.insert(table, columns))
+
+    async def ping(self) -> bool:
+        """Whether the sink answers."""
+        try:
+            await self._in(self._reader, self._sink.ping)
+        except HaochapingError as exc:
+            log.debug("ClickHouse does not answer: %s", exc)
+        return self.up
+
+    async def read(self, query: Callable[[Sink], T]) -> T:
+        """Run a query of the board's."""
+        return await self._in(self._reader, lambda: query(self._sink))
+
+    async def _in(self, pool: ThreadPoolExecutor, call: Callable[[], T]) -> T:
+        try:
+            result = await asyncio.get_running_loop().run_in_executor(pool, call)
+        except HaochapingError:
+            self._tell(up=False)
+            raise
+        self._tell(up=True)
+        return result
+
+    def _tell(self, *, up: bool) -> None:
+        if up and not self.up:
+            log.info("ClickHouse answers")
+        self.up = up
+        self.tried_at = time.monotonic()
+        self._metrics.sink_up.set(up)
+
+    def close(self) -> None:
+        """Let go of the sink."""
+        self._writer.shutdown()
+        self._reader.shutdown()
+        self._sink.close()

@@ -1,0 +1,24 @@
+"""What people did about a bad review (topic `cases.events`). Source: CONTRACT §2."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from streams.schemas.fields import Id, Time
+
+EventType = Literal["called_back", "rectified", "replied", "extended", "dismissed"]
+Text = Annotated[str, StringConstraints(strict=True, max_length=2000)]
+
+
+class CaseEvent(BaseModel):
+    """One step: 回访 called_back, 整改 rectified, 回复 replied, 延期 extended, 核实不成立 dismissed."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    event_id: Id
+    case_id: Id
+    type: EventType
+    at: Time
+    by: Text | None = None
+    note: Text | None = None
+    measure: Text | None = None

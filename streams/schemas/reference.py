@@ -1,0 +1,40 @@
+"""Windows, staff and services: what a review is matched to (topics `reference.*`). Source: CONTRACT §2."""
+
+from pydantic import BaseModel, ConfigDict
+
+from streams.schemas.fields import Id, Name, Time
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Window(_Record):
+    """A counter in a hall, and who is on duty there, `since` when (not given: always)."""
+
+    window_id: Id
+    name: Name
+    hall_id: Id
+    hall_name: Name
+    department_id: Id
+    department_name: Name
+    staff_id: Id | None = None
+    since: Time | None = None
+
+
+class Staff(_Record):
+    """A person who serves at windows."""
+
+    staff_id: Id
+    name: Name
+    department_id: Id | None = None
+    department_name: Name | None = None
+
+
+class Service(_Record):
+    """A service item (事项)."""
+
+    service_id: Id
+    name: Name
+    department_id: Id | None = None
+    department_name: Name | None = None

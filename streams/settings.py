@@ -1,0 +1,100 @@
+"""Every setting, its environment name (`HCP_` + the field in capitals) and its default. Source: CONTRACT §8."""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.errors import HaochapingError
+
+PREFIX = "HCP_"
+
+
+class Settings(BaseSettings):
+    """What a deployment decides. Read once, at the start of a process; never changed after."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file_encoding="utf-8", extra="ignore", frozen=True)
+
+    # Where things are
+    kafka_bootstrap: str = Field("127.0.0.1:9092", pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$")
+    clickhouse_url: str = Field("", pattern=r"^$|^(chdb|clickhouse)://")  # empty: chdb in the data folder
+    data_dir: Path = Path("var")
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(6066, ge=0, le=65535)
+
+    # Topics
+    topic_prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,100}$")
+    partitions: int = Field(4, ge=1, le=1000)
+    replication: int = Field(1, ge=1, le=10)
+
+    # The district's rules (CONTRACT §3)
+    timezone: str = "Asia/Shanghai"
+    clock: Literal["wall", "event"] = "wall"
+    deadline_calendar: Literal["natural", "workdays"] = "natural"
+    callback_days: int = Field(1, ge=1, le=365)
+    rectify_days: int = Field(5, ge=1, le=365)
+    extended_days: int = Field(15, ge=1, le=365)
+    callback_lead_hours: int = Field(4, ge=0, le=24 * 365)
+    rectify_lead_hours: int = Field(24, ge=0, le=24 * 365)
+    repeat_window_days: int = Field(90, ge=1, le=3650)
+    category_repeat_min: int = Field(3, ge=2, le=1000)
+    lexicon: Path | None = None
+    pseudonym_key: SecretStr | None = None
+
+    # How the worker behaves
+    dedupe_days: int = Field(30, ge=1, le=3650)
+    reject_limit: float = Field(0.5, gt=0, le=1)  # share of a partition's last 1,000 records; 1 switches it off
+    session_timeout: float = Field(10, ge=1)  # seconds without a heartbeat before the broker gives partitions away
+    stall_timeout: float = Field(120, gt=0)  # seconds without progress although there is work
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError("is not a time zone name such as Asia/Shanghai") from None
+        return name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The district's local time zone."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def sink_url(self) -> str:
+        """The ClickHouse in use: what was set, or the embedded one in the data folder."""
+        return self.clickhouse_url or f"chdb://{(self.data_dir / 'clickhouse').absolute()}"
+
+    @classmethod
+    def load(cls, env_file: Path | None = None) -> Self:
+        """Read the environment, over `env_file` if one is given.
+
+        Raises:
+            HaochapingError: naming the first unknown or unusable setting.
+        """
+        if env_file is not None and not env_file.is_file():
+            raise HaochapingError(f"the settings file {env_file} does not exist")
+        names = [name for name in os.environ if name.upper().startswith(PREFIX)]
+        if env_file is not None:
+            lines = (line.strip().removeprefix("export ") for line in env_file.read_text("utf-8").splitlines())
+            names += [line.partition("=")[0].strip() for line in lines if line.upper().startswith(PREFIX)]
+        known = {PREFIX + field.upper() for field in cls.model_fields}
+        for name in names:
+            if name.upper() not in known:
+                close = difflib.get_close_matches(name.upper(), sorted(known), n=1)
+                hint = f"; did you mean {close[0]}?" if close else ""
+                raise HaochapingError(f"{name} is not a setting{hint} (`haochaping doctor --help` lists them all)")
+        try:
+            return cls(_env_file=env_file)
+        except ValidationError as exc:
+            error = exc.errors(include_url=False)[0]
+            name = PREFIX + str(error["loc"][0]).upper()
+            # The value of a setting may be a secret, so it is not shown.
+            raise HaochapingError(f"{name}: {error['msg'].removeprefix('Value error, ')}") from None

@@ -1,0 +1,110 @@
+"""The worker's HTTP port: board, health, metrics, views, events. Source: CONTRACT §7."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from aiohttp import web
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from sinks.views import ViewRequestError, read_view, to_csv
+from streams import __version__
+from streams.errors import HaochapingError
+
+if TYPE_CHECKING:
+    from streams.app import Worker
+
+log = logging.getLogger(__name__)
+
+STATIC = Path(__file__).parent / "static"
+PARAMETERS = ("day_from", "day_to", "dimension", "member_id", "limit")
+
+
+def _json(data: Any, status: int = 200) -> web.Response:
+    return web.Response(body=orjson.dumps(data), status=status, content_type="application/json", charset="utf-8")
+
+
+class WebServer:
+    """Serves one worker. Reads go to the sink's own thread; nothing here changes anything."""
+
+    def __init__(self, worker: "Worker") -> None:
+        self._worker = worker
+        application = web.Application()
+        application.router.add_get("/", self._board)
+        application.router.add_static("/static", STATIC)
+        application.router.add_get("/healthz", self._healthz)
+        application.router.add_get("/readyz", self._readyz)
+        application.router.add_get("/metrics", self._metrics)
+        application.router.add_get("/api/views/{view}", self._view)
+        application.router.add_get("/api/stream", worker.events.serve)
+        # Browsers hold /api/stream open for ever: do not wait for them.
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            HaochapingError: the port is taken.
+        """
+        settings = self._worker.settings
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, settings.http_host, settings.http_port)
+        try:
+            await site.start()
+        except OSError as exc:
+            raise HaochapingError(
+                f"cannot listen on {settings.http_host}:{settings.http_port} ({exc.strerror}): set HCP_HTTP_PORT"
+            ) from exc
+        log.info("http://%s:%d", *self._runner.addresses[0][:2])
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        await self._runner.cleanup()
+
+    async def _board(self, request: web.Request) -> web.FileResponse:
+        return web.FileResponse(STATIC / "board.html", headers={"Cache-Control": "no-cache"})
+
+    async def _healthz(self, request: web.Request) -> web.Response:
+        return _json({"status": "alive", "version": __version__})
+
+    async def _readyz(self, request: web.Request) -> web.Response:
+        worker = self._worker
+        sink = worker.recovered and await worker.sink.ping()
+        ready = worker.recovered and sink
+        pulse = getattr(worker, "pulse", None)
+        return _json(
+            {
+                "ready": ready,
+                "recovered": worker.recovered,
+                "sink": sink,
+                "lag": pulse.lag if pulse else None,
+                "idle": bool(pulse and pulse.idle),
+            },
+            200 if ready else 503,
+        )
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        body = generate_latest(self._worker.metrics.registry)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _view(self, request: web.Request) -> web.Response:
+        query = dict(request.query)
+        form = query.pop("format", "json")
+        view = request.match_info["view"]
+        try:
+            if form not in ("json", "csv"):
+                raise ViewRequestError(f"format is json or csv, not {form!r}")
+            unknown = query.keys() - set(PARAMETERS)
+            if unknown:
+                raise ViewRequestError(
+                    f"unknown parameter {min(unknown)!r}; there are {', '.join(PARAMETERS)}, format"
+                )
+            rows = await self._worker.sink.read(lambda sink: read_view(sink, view, **query))
+        except ViewRequestError as exc:
+            return _json({"error": str(exc)}, 400)
+        except HaochapingError as exc:
+            return _json({"error": str(exc)}, 503)
+        if form == "csv":
+            return web.Response(text=to_csv(rows), content_type="text/csv", charset="utf-8")
+        return _json(rows)

@@ -1,0 +1,36 @@
+"""Fixtures: one embedded broker for the whole run, a house of its own for each test that wants one."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from streams.runtime.embedded_broker import start_broker
+from tests.house import House, free_port, house
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def embedded_broker() -> Iterator[str]:
+    port = free_port()
+    process = start_broker(port)
+    yield f"127.0.0.1:{port}"
+    process.terminate()
+    process.wait()
+
+
+@pytest.fixture
+def new_house(embedded_broker: str, tmp_path: Path) -> Iterator[Callable[..., House]]:
+    """Makes houses on the embedded broker; settings are given as keyword arguments."""
+    with ExitStack() as stack:
+
+        def make(**settings: str) -> House:
+            number = next(_numbers)
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            return stack.enter_context(house(embedded_broker, f"t{number}.", folder, **settings))
+
+        yield make

@@ -1,0 +1,216 @@
+"""The whole house, as a stranger runs it: a broker, worker processes, and what can be seen of them from outside."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+#: Seconds a test waits for something that should come at once.
+PATIENCE = 60.0
+
+KEYS = {
+    "reviews": "review_id",
+    "reference.windows": "window_id",
+    "reference.staff": "staff_id",
+    "reference.services": "service_id",
+    "cases.events": "case_id",
+}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(what: str, check: Any, patience: float = PATIENCE) -> Any:
+    """Wait until `check()` gives something true, and return that."""
+    deadline = time.monotonic() + patience
+    while True:
+        if found := check():
+            return found
+        assert time.monotonic() < deadline, f"not within {patience:.0f} s: {what}"
+        time.sleep(0.05)
+
+
+@dataclass
+class WorkerProcess:
+    """One `haochaping worker`."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    log: Path
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        """Status and body of a GET; 0 while nothing listens."""
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=20) as response:
+                return response.status, response.read()
+        except urllib.error.HTTPError as exc:
+            return exc.code, exc.read()
+        except OSError:
+            return 0, b""
+
+    def json(self, path: str) -> Any:
+        status, body = self.get(path)
+        return orjson.loads(body) if status else None
+
+    def state(self) -> dict[str, Any]:
+        assert self.process.poll() is None, f"the worker ended: {self.tail()}"
+        return self.json("/readyz") or {}
+
+    def view(self, name: str, **parameters: Any) -> list[dict[str, Any]]:
+        query = "&".join(f"{key}={value}" for key, value in {"limit": 1_000_000, **parameters}.items())
+        status, body = self.get(f"/api/views/{name}?{query}")
+        assert status == 200, body
+        return orjson.loads(body)
+
+    def metrics(self) -> dict[str, float]:
+        """Every sample of /metrics: `name{labels}` → value."""
+        lines = self.get("/metrics")[1].decode().splitlines()
+        return {name: float(value) for name, value in (x.rsplit(" ", 1) for x in lines if not x.startswith("#"))}
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def tail(self) -> str:
+        return self.log.read_text(errors="replace")[-3000:]
+
+
+@dataclass
+class House:
+    """A district of its own on a shared broker: its topics have a prefix, its database a folder."""
+
+    bootstrap: str
+    prefix: str
+    folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    workers: list[WorkerProcess] = field(default_factory=list)
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        own = {
+            "HCP_KAFKA_BOOTSTRAP": self.bootstrap,
+            "HCP_TOPIC_PREFIX": self.prefix,
+            "HCP_DATA_DIR": str(self.folder),
+            "HCP_SESSION_TIMEOUT": "2",
+        }
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("HCP_")}
+        return {**clean, **own, **self.settings, **settings}
+
+    def command(self, *arguments: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run `haochaping …` to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "streams", *arguments],
+            env=self.environment(**settings),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def start(self, *, wait: bool = True, **settings: str) -> WorkerProcess:
+        """Start a worker and wait until it is ready."""
+        port = free_port()
+        log = self.folder / f"worker-{len(self.workers)}.log"
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "streams", "worker"],
+                env=self.environment(HCP_HTTP_PORT=str(port), **settings),
+                stdout=stream,
+                stderr=stream,
+            )
+        worker = WorkerProcess(process, f"http://127.0.0.1:{port}", log)
+        self.workers.append(worker)
+        if wait:
+            until("the worker is ready", lambda: worker.state().get("ready"))
+        return worker
+
+    def settle(self, worker: WorkerProcess) -> None:
+        """Wait until everything published is processed, and what followed from it in time is announced."""
+        until("the worker is idle", lambda: worker.state().get("idle"), 120)
+        time.sleep(0.7)  # the timers look at the clock when all is quiet
+        until("the worker is idle again", lambda: worker.state().get("idle"))
+
+    def publish(self, topic: str, records: Iterable[Mapping[str, Any] | bytes], keys: list[bytes] | None = None) -> None:
+        """Send records (dicts, or bytes as they stand) in order, keyed by their ids unless keys are given."""
+        asyncio.run(self._publish(topic, list(records), keys))
+
+    async def _publish(self, topic: str, records: list[Mapping[str, Any] | bytes], keys: list[bytes] | None) -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, max_request_size=4 << 20)
+        await producer.start()
+        try:
+            for number, record in enumerate(records):
+                value = record if isinstance(record, bytes) else orjson.dumps(record)
+                key = record[KEYS[topic]].encode() if isinstance(record, Mapping) else None
+                await producer.send(self.prefix + topic, value, key=keys[number] if keys else key)
+            await producer.flush()
+        finally:
+            await producer.stop()
+
+    def read(self, topic: str) -> list[Any]:
+        """Every record of a topic, as aiokafka gives them."""
+        return asyncio.run(self._read(self.prefix + topic))
+
+    async def _read(self, topic: str) -> list[Any]:
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap)
+        await consumer.start()
+        try:
+            numbers = consumer.partitions_for_topic(topic) or set()
+            partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
+            consumer.assign(partitions)
+            await consumer.seek_to_beginning(*partitions)
+            ends = await consumer.end_offsets(partitions)
+            records: list[Any] = []
+            while any([await consumer.position(each) < ends[each] for each in partitions]):
+                for batch in (await consumer.getmany(timeout_ms=300)).values():
+                    records += batch
+            return records
+        finally:
+            await consumer.stop()
+
+    def latest(self, topic: str) -> dict[str, dict[str, Any]]:
+        """A compacted topic as a table: key → last value."""
+        return {record.key.decode(): orjson.loads(record.value) for record in self.read(topic)}
+
+    def rejected(self) -> list[tuple[dict[str, str], bytes | None, bytes | None]]:
+        """Refused records: headers, key, value."""
+        return [
+            ({name: value.decode() for name, value in record.headers}, record.key, record.value)
+            for record in self.read("reviews.rejected")
+        ]
+
+
+@contextmanager
+def house(bootstrap: str, prefix: str, folder: Path, **settings: str) -> Iterator[House]:
+    """A house whose processes end with the block."""
+    made = House(bootstrap, prefix, folder, settings)
+    try:
+        yield made
+    finally:
+        for worker in made.workers:
+            if worker.process.poll() is None:
+                worker.kill()
