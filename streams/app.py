@@ -12,7 +12,7 @@ import faust
 from sinks import open_sink
 from sinks.schema import check_schema, migrate
 from streams.agents.aggregate import Aggregate, AggregateMemory
-from streams.agents.base import Agent, TimedAgent
+from streams.agents.base import Agent, StatefulAgent, TimedAgent
 from streams.agents.case_events import CaseEvents
 from streams.agents.enrich import Enrich
 from streams.agents.rectify import Rectify, RectifyMemory
@@ -28,7 +28,7 @@ from streams.runtime.admin import check_topics, create_topics, open_admin
 from streams.runtime.checkpoint import Checkpoint
 from streams.runtime.chunks import Chunk
 from streams.runtime.clock import Clock, EventClock, WallClock
-from streams.runtime.memory import Memories, recover
+from streams.runtime.memory import Memories, Memory, recover
 from streams.runtime.producer import BatchProducer, Outbox
 from streams.runtime.pulse import Pulse
 from streams.runtime.reference import ReferenceReader
@@ -60,6 +60,8 @@ def faust_app(settings: Settings) -> faust.App:
         broker_max_poll_records=4000,
         consumer_max_fetch_size=4 << 20,
         stream_buffer_maxsize=4,
+        # Agents acknowledge nothing, so Faust must not wait for it, neither at a rebalance nor at the end.
+        stream_wait_empty=False,
         broker_session_timeout=settings.session_timeout,
         broker_heartbeat_interval=settings.session_timeout / 5,
         broker_rebalance_timeout=max(10.0, settings.session_timeout),
@@ -219,7 +221,7 @@ class Worker:
             metrics,
             self.events.publish,
         )
-        self.stateful = (aggregate, rectify, repeat)
+        self.stateful: tuple[StatefulAgent, ...] = (aggregate, rectify, repeat)
         self.timed: tuple[TimedAgent, ...] = (rectify, repeat)
         self.agents: tuple[Agent, ...] = (
             enrich,
@@ -227,10 +229,7 @@ class Worker:
             CaseEvents(topics, settings.zone, refusals),
             rectify,
             repeat,
-            *(
-                ReferenceAudit(topics, each.name, refusals)
-                for each in (topics.windows, topics.staff, topics.services)
-            ),
+            *(ReferenceAudit(topics, each.name, refusals) for each in (topics.windows, topics.staff, topics.services)),
         )
 
     def _attach(self, app: faust.App, agent: Agent) -> None:
@@ -290,8 +289,8 @@ class Worker:
         try:
             started = time.monotonic()
             generation, assignment = app.consumer_generation_id, app.consumer.assignment()
-            wanted = {}
-            fresh = []
+            wanted: dict[tuple[str, int], Memory] = {}
+            fresh: list[tuple[StatefulAgent, int]] = []
             for agent in self.stateful:
                 mine = {tp.partition for tp in assignment if tp.topic == agent.topic}
                 for partition, memory in agent.memories.assign(mine, generation).items():

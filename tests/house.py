@@ -155,7 +155,9 @@ class House:
         time.sleep(0.7)  # the timers look at the clock when all is quiet
         until("the worker is idle again", lambda: worker.state().get("idle"))
 
-    def publish(self, topic: str, records: Iterable[Mapping[str, Any] | bytes], keys: list[bytes] | None = None) -> None:
+    def publish(
+        self, topic: str, records: Iterable[Mapping[str, Any] | bytes], keys: list[bytes] | None = None
+    ) -> None:
         """Send records (dicts, or bytes as they stand) in order, keyed by their ids unless keys are given."""
         asyncio.run(self._publish(topic, list(records), keys))
 

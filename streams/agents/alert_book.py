@@ -50,16 +50,22 @@ class AlertBook:
             same = known is not None and replace(alert, detected_at=detected_at, version=known.version) == known
             if same and not again:
                 continue
-            # Read again after a crash, an older record must not take back what a newer one has said.
-            version_now = max(version, known.version) if known else version
-            news = replace(alert, detected_at=detected_at, version=version_now)
+            # Whatever is new outdoes what was said before; read again after a crash, an old record takes nothing back.
+            newer = max(version, known.version if same else known.version + 1) if known else version
+            news = replace(alert, detected_at=detected_at, version=newer)
             book[alert.alert_id] = news
             changed.append(news)
         return changed
 
-    def forget(self, owner: str) -> list[str]:
-        """Forget everything about `owner`; returns the alert ids."""
-        return list(self._announced.pop(owner, ()))
+    def forget(self, owner: str, before: datetime) -> list[Message]:
+        """Forget what was raised about `owner` before then; returns the changelog records that delete it."""
+        alerts = self._announced.get(owner, {})
+        old = [alert_id for alert_id, alert in alerts.items() if alert.raised_at < before]
+        for alert_id in old:
+            del alerts[alert_id]
+        if not alerts:
+            self._announced.pop(owner, None)
+        return [(_key(owner, alert_id), None, [], None) for alert_id in old]
 
     def restore(self, owner: str, alert_id: str, alert: Alert | None) -> None:
         """Put back what was known of an alert (None: nothing)."""
@@ -70,7 +76,7 @@ class AlertBook:
 
     def recall(self, key: bytes, value: bytes | None) -> None:
         """Take back a changelog record."""
-        owner, alert_id = key[1:].decode().split("|", 1)
+        alert_id, owner = key[1:].decode().split("|", 1)
         if value is None:
             self._announced[owner].pop(alert_id, None)
             return
@@ -81,13 +87,17 @@ class AlertBook:
 
 
 def announcement(owner: str, alert: Alert) -> Message:
-    """The changelog record of an announced alert. Ids have no `|`."""
-    return ALERT + f"{owner}|{alert.alert_id}".encode(), orjson.dumps(alert), [], None
+    """The changelog record of an announced alert."""
+    return _key(owner, alert.alert_id), orjson.dumps(alert), [], None
+
+
+def _key(owner: str, alert_id: str) -> bytes:
+    return ALERT + f"{alert_id}|{owner}".encode()  # an owner may have `|` in it, an id has not
 
 
 def localised(value: T, zone: ZoneInfo) -> T:
     """The same alert or case with its instants in local time, as people read them."""
-    times = {
+    times: dict[str, Any] = {
         field.name: time.astimezone(zone)
         for field in fields(value)
         if isinstance(time := getattr(value, field.name), datetime)
@@ -107,7 +117,9 @@ class Announcer:
 
     def measure(self, announced: Iterable[Alert]) -> None:
         """Set the gauge of firing alerts. Each kind of alert has one agent, so agents do not overwrite each other."""
-        firing = Counter((alert.kind, alert.severity) for alert in announced if alert.state == "firing")
+        firing: Counter[tuple[str, str]] = Counter(
+            (alert.kind, alert.severity) for alert in announced if alert.state == "firing"
+        )
         self._shown |= firing.keys()
         for labels in self._shown:
             self._metrics.alerts_active.labels(*labels).set(firing[labels])

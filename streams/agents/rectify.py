@@ -30,7 +30,7 @@ from streams.rules.timers import next_moment, timer_alerts
 from streams.runtime.chunks import Chunk
 from streams.runtime.clock import BEGINNING, Clock
 from streams.runtime.memory import Memories
-from streams.runtime.producer import Outbox
+from streams.runtime.producer import Message, Outbox
 from streams.schemas.alert import Alert
 from streams.schemas.case import Case, Opening
 from streams.schemas.case_event import CaseEvent
@@ -42,6 +42,9 @@ ORPHAN = timedelta(days=7)
 
 #: How long a case that has ended can still change, beyond the repeat window: late reports, late dismissals.
 LATENESS = timedelta(days=400)
+
+#: Versions an input leaves room for: what time alone changes between two inputs, a handful of deadlines.
+VERSIONS = 8
 
 #: Kinds of changelog keys, beside the alert book's.
 _OPENING, _EVENT, _CLOCK = b"o", b"e", b"t"
@@ -108,7 +111,7 @@ class RectifyMemory:
         self.moments: list[tuple[datetime, str]] = []  # a heap; a moment that has passed in vain costs a look
         self.unconfirmed: dict[tuple[str, str], Alert | None] = {}  # (case_id, alert_id): as announced before
         self.gone: list[Event] = []  # refused for want of a case, not yet deleted from the changelog
-        self.clock = BEGINNING
+        self.clock = self.expired_at = BEGINNING
 
     def __len__(self) -> int:
         return len(self.dossiers)
@@ -135,6 +138,22 @@ class RectifyMemory:
             self.open(offset, review)
         else:
             self.take(Event.unpack(value, self._zone))
+
+    def expire(self, now: datetime, keep: timedelta) -> list[Message]:
+        """Once a day, forget cases that ended long ago; returns the changelog records that delete them."""
+        if now - self.expired_at < timedelta(days=1):
+            return []
+        self.expired_at = now
+        deleted: list[Message] = []
+        for case_id, dossier in list(self.dossiers.items()):
+            case = dossier.case
+            if case is None or case.state not in ("closed", "dismissed") or now - case.opened_at < keep:
+                continue
+            deleted += [(event.changelog_key, None, [], None) for event in dossier.events.values()]
+            deleted.append((_OPENING + case_id.encode(), None, [], None))
+            deleted += self.book.forget(case_id, now)
+            del self.dossiers[case_id]
+        return deleted
 
     def open(self, offset: int, review: dict[str, Any]) -> bool | None:
         """Note an opening. True: new; False: the same read again; None: known from elsewhere."""
@@ -235,6 +254,8 @@ class Rectify:
             self._keep_announced(chunk.partition, case_id, changed, out)
 
         self._delete_gone(chunk.partition, out)
+        expired = memory.expire(now, self._keep)
+        out.messages[self._topics.rectify_changelog.name][chunk.partition].extend(expired)
 
     def _delete_gone(self, partition: int, out: Outbox) -> None:
         changelog = out.messages[self._topics.rectify_changelog.name][partition]
@@ -298,7 +319,7 @@ class Rectify:
         case = derive(dossier.opening, events, self._rules, now, 0)
         # The version grows with every input that changed the case, and with every deadline that passes.
         passed = (now > case.callback_due) + (now > case.rectify_due)
-        dossier.case = replace(case, version=(dossier.offset + 1) * 4 + passed)
+        dossier.case = replace(case, version=(dossier.offset + 1) * VERSIONS + passed)
         return dossier.case
 
     def _look(
@@ -321,10 +342,10 @@ class Rectify:
             # Dismissed reviews count for nothing and closed ones are handled: the incidents say so.
             self._report_incident(dossier.opening, case, out)
         events = [event.event for event in dossier.events.values()]
-        fired = list(memory.book.about(case_id))
-        derived = timer_alerts(dossier.opening, events, self._rules, now, fired)
-        alerts = memory.book.announce(case_id, derived, now, case.version, again=again)
-        self._announcer.give(alerts, fired, out)
+        announced = dict(memory.book.about(case_id))
+        derived = timer_alerts(dossier.opening, events, self._rules, now, announced)
+        alerts = memory.book.announce(case_id, derived, self._clock.now(), case.version, again=again)
+        self._announcer.give(alerts, announced, out)
         moment = next_moment(dossier.opening, events, self._rules, now)
         if moment is not None:
             heapq.heappush(memory.moments, (moment, case_id))

@@ -19,13 +19,16 @@ from streams.rules.trend import trend_alerts
 from streams.runtime.chunks import Chunk
 from streams.runtime.clock import BEGINNING, Clock
 from streams.runtime.memory import Memories
-from streams.runtime.producer import Outbox
+from streams.runtime.producer import Message, Outbox
 from streams.schemas.alert import Alert
 from streams.settings import Settings
 from streams.topics import Topics
 
 #: How much later than the window an incident may still matter: late records, late dismissals.
 LATENESS = timedelta(days=400)
+
+#: Versions an input leaves room for: what time alone changes between two inputs.
+VERSIONS = 8
 
 _INCIDENT = b"i"
 _TO_INCIDENT = TypeAdapter(Incident)
@@ -41,13 +44,17 @@ def groups_of(incident: Incident) -> Iterator[str]:
         yield f"trend|{category}"
 
 
+def _key(group: str, review_id: str) -> bytes:
+    return _INCIDENT + f"{group}|{review_id}".encode()
+
+
 class RepeatMemory:
     """One partition's groups: the incidents of each, by review id, with the offset and version they came with."""
 
     def __init__(self) -> None:
         self.groups: dict[str, dict[str, tuple[int, int, Incident]]] = {}
         self.book = AlertBook()
-        self.newest = BEGINNING
+        self.newest = self.expired_at = BEGINNING
 
     def __len__(self) -> int:
         return sum(map(len, self.groups.values()))
@@ -74,16 +81,22 @@ class RepeatMemory:
             return True
         return False if offset == known[0] else None
 
-    def expire(self, before: datetime) -> Iterator[tuple[str, str]]:
-        """Forget incidents from before; yields (group, review_id) of each."""
+    def expire(self, keep: timedelta) -> list[Message]:
+        """Once a day of the incidents' time, forget what is older than `keep`; returns what deletes it."""
+        if self.newest - self.expired_at < timedelta(days=1):
+            return []
+        self.expired_at = self.newest
+        before = self.newest - keep
+        deleted: list[Message] = []
         for group, incidents in list(self.groups.items()):
-            for review_id in [
-                each for each, (_, _, incident) in incidents.items() if incident.occurred_at < before
-            ]:
+            old = [each for each, (_, _, incident) in incidents.items() if incident.occurred_at < before]
+            for review_id in old:
                 del incidents[review_id]
-                yield group, review_id
+                deleted.append((_key(group, review_id), None, [], None))
             if not incidents:
                 del self.groups[group]
+            deleted += self.book.forget(group, before)
+        return deleted
 
 
 class Repeat:
@@ -126,14 +139,15 @@ class Repeat:
             incident = _TO_INCIDENT.validate_python(body["incident"])
             new = memory.take(group, record.offset, body["version"], incident)
             if new:
-                key = _INCIDENT + f"{group}|{incident.review_id}".encode()
+                key = _key(group, incident.review_id)
                 changelog.append((key, orjson.dumps((record.offset, body)), [], None))
             if new is not None:
                 touched[group] = touched.get(group, False) or not new
-        version = (chunk.next_offset) * 2
+        version = chunk.next_offset * VERSIONS
         for group, again in touched.items():
             for alert in self._look(memory, group, version, out, again=again):
                 changelog.append(announcement(group, alert))
+        changelog.extend(memory.expire(self._window + LATENESS))
 
     def _now(self) -> datetime:
         return self._looked_at if self._clock.by_events else self._clock.now()
@@ -146,14 +160,12 @@ class Repeat:
             return repeat_category(incidents, last, self._window, self._minimum)
         return trend_alerts(incidents, last, self._now(), self._zone)
 
-    def _look(
-        self, memory: RepeatMemory, group: str, version: int, out: Outbox, *, again: bool = False
-    ) -> list[Alert]:
+    def _look(self, memory: RepeatMemory, group: str, version: int, out: Outbox, *, again: bool = False) -> list[Alert]:
         incidents = [incident for _, _, incident in memory.groups.get(group, {}).values()]
         derived = self._derive(group, incidents)
         # A trend seen on half of the records may vanish with the other half; the other kinds only ever change.
         ids = {alert.alert_id for alert in derived}
-        now = self._now()
+        now = self._clock.now()
         withdrawn = [
             replace(alert, state="resolved", resolution="revised", resolved_at=now)
             for alert in memory.book.about(group).values()
@@ -177,12 +189,11 @@ class Repeat:
             }
             for group in firing:
                 before = dict(memory.book.about(group))
-                version = max(alert.version for alert in before.values()) + 1
-                for alert in self._look(memory, group, version, out):
+                for alert in self._look(memory, group, 0, out):  # a change outdoes the version it follows
                     self._unconfirmed.append((partition, group, alert.alert_id, before.get(alert.alert_id)))
 
     def confirm(self, out: Outbox) -> None:
-        """The announcements of the last tick are safe: remember them as made. And forget what is too old."""
+        """The announcements of the last tick are safe: remember them as made."""
         for partition, group, alert_id, _ in self._unconfirmed:
             if partition in list(self.memories):
                 alert = self.memories[partition].book.about(group).get(alert_id)

@@ -165,9 +165,7 @@ def _batches(records: Iterable[tuple[str, bytes | None, bytes]]) -> Iterator[lis
 class _Worker:
     """The worker, seen from outside."""
 
-    def __init__(
-        self, settings: Settings, process: subprocess.Popen[bytes], session: aiohttp.ClientSession
-    ) -> None:
+    def __init__(self, settings: Settings, process: subprocess.Popen[bytes], session: aiohttp.ClientSession) -> None:
         self._url = f"http://127.0.0.1:{settings.http_port}"
         self._process = process
         self._session = session

@@ -26,14 +26,19 @@ def print_report(figures: dict[str, Any]) -> None:
     table.add_row("差评率 bad rate", f"{_share(bad, total):.3f} %")
     table.add_row("三对应率 window, staff and service matched", f"{_share(matched, total):.1f} %")
     decided = [case for case in cases if case["state"] != "dismissed"]
-    for name, field in (("按期回访率 called back within 1 day", "callback"), ("按期整改率 rectified within 5", "rectify")):
+    for name, field in (
+        ("按期回访率 called back within 1 day", "callback"),
+        ("按期整改率 rectified within 5", "rectify"),
+    ):
         answers = [case[f"{field}_on_time"] for case in decided if case[f"{field}_on_time"] is not None]
         table.add_row(name, f"{_share(sum(answers), len(answers)):.1f} %  ({sum(answers)} of {len(answers)})")
     recurrence = figures["views"]["bi_recurrence"]
     again, of = sum(row["recurrences"] for row in recurrence), sum(row["bad"] for row in recurrence)
     table.add_row("复发率 same hall, same kind again", f"{_share(again, of):.1f} %")
     differing = sum(1 for row in figures["views"]["bi_reconcile"] if row["difference"])
-    table.add_row("对账 facts against aggregates", "equal on every day" if not differing else f"{differing} days differ!")
+    table.add_row(
+        "对账 facts against aggregates", "equal on every day" if not differing else f"{differing} days differ!"
+    )
     console.print(table)
 
     _print_categories(console, cases, bad)
@@ -41,7 +46,8 @@ def print_report(figures: dict[str, Any]) -> None:
 
     seconds = figures["processing"]
     console.print(
-        f"\n{figures['published']:,} records published and processed in {seconds:.1f} s: {total / seconds:,.0f} reviews/s"
+        f"\n{figures['published']:,} records published and processed in {seconds:.1f} s: "
+        f"{total / seconds:,.0f} reviews/s"
     )
 
 

@@ -33,9 +33,7 @@ KEYS = {
 def publish(
     file: Annotated[Path, typer.Argument(help="One JSON record a line.")],
     topic: Annotated[str, typer.Option(help=f"One of {', '.join(KEYS)}.")],
-    check: Annotated[
-        bool, typer.Option(help="Refuse the file at its first bad line, before anything is sent.")
-    ] = True,
+    check: Annotated[bool, typer.Option(help="Refuse the file at its first bad line, before anything is sent.")] = True,
 ) -> None:
     """Publish a file of records; each line is sent as it stands, keyed by its id.
 

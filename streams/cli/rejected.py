@@ -75,9 +75,7 @@ async def _list(settings: Settings, reason: str | None, limit: int) -> None:
     for headers in found[-limit:]:
         # The record itself is not shown: it may hold personal data.
         typer.echo(
-            "  ".join(
-                headers.get(name, "?") for name in ("hcp-rejected-at", "hcp-reason", "hcp-source", "hcp-detail")
-            )
+            "  ".join(headers.get(name, "?") for name in ("hcp-rejected-at", "hcp-reason", "hcp-source", "hcp-detail"))
         )
     typer.echo(f"{len(found)} refused records{' of this reason' if reason else ''}")
 

@@ -37,6 +37,4 @@ def _validate_time(value: object, info: ValidationInfo) -> datetime:
 
 
 #: An aware datetime in UTC. The validation context may name the local zone: `{"zone": ZoneInfo(...)}`.
-Time = Annotated[
-    datetime, PlainValidator(_validate_time), WithJsonSchema({"type": "string", "format": "date-time"})
-]
+Time = Annotated[datetime, PlainValidator(_validate_time), WithJsonSchema({"type": "string", "format": "date-time"})]

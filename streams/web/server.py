@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-
 from sinks.views import ViewRequestError, read_view, to_csv
+
 from streams import __version__
 from streams.errors import HaochapingError
 
@@ -97,9 +97,7 @@ class WebServer:
                 raise ViewRequestError(f"format is json or csv, not {form!r}")
             unknown = query.keys() - set(PARAMETERS)
             if unknown:
-                raise ViewRequestError(
-                    f"unknown parameter {min(unknown)!r}; there are {', '.join(PARAMETERS)}, format"
-                )
+                raise ViewRequestError(f"unknown parameter {min(unknown)!r}; there are {', '.join(PARAMETERS)}, format")
             rows = await self._worker.sink.read(lambda sink: read_view(sink, view, **query))
         except ViewRequestError as exc:
             return _json({"error": str(exc)}, 400)

@@ -1,0 +1,169 @@
+"""Every command: its help, its success, its clear failure."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.house import House, free_port
+from tests.integration.test_pipeline import furnish, review
+
+Make = Callable[..., House]
+
+COMMANDS = [
+    ["demo"],
+    ["broker"],
+    ["topics"],
+    ["migrate"],
+    ["worker"],
+    ["publish"],
+    ["generate"],
+    ["doctor"],
+    ["rejected", "list"],
+    ["rejected", "replay"],
+]
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> House:
+    """A house without a broker."""
+    return House(f"127.0.0.1:{free_port()}", "", tmp_path)
+
+
+def failure(house: House, *arguments: str, **settings: str) -> str:
+    """The one line a failing command says."""
+    done = house.command(*arguments, **settings)
+    assert done.returncode not in (0, None)
+    lines = done.stderr.strip().splitlines()
+    assert lines and lines[-1].startswith("haochaping: "), done.stderr
+    assert "Traceback" not in done.stderr
+    return lines[-1]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_shows_an_example(alone: House, command: list[str]) -> None:
+    done = alone.command(*command, "--help")
+    assert done.returncode == 0
+    assert "Example:" in done.stdout
+
+
+@pytest.mark.parametrize("command", [["topics"], ["worker"], ["doctor"], ["rejected", "list"]], ids=" ".join)
+def test_without_a_broker_the_command_says_so(alone: House, command: list[str]) -> None:
+    done = alone.command(*command, HCP_HTTP_PORT="0")
+    assert done.returncode == 1
+    assert alone.bootstrap in done.stdout + done.stderr
+    assert "haochaping broker" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", [["topics"], ["migrate"], ["worker"], ["doctor"]], ids=" ".join)
+def test_a_bad_setting_stops_every_command(alone: House, command: list[str]) -> None:
+    assert "HCP_PARTITIONS" in failure(alone, *command, HCP_PARTITIONS="many")
+    assert "HCP_PARTITION is not a setting" in failure(alone, *command, HCP_PARTITION="4")
+
+
+def test_an_unknown_command_or_option_is_one_clear_line(alone: House) -> None:
+    assert "frobnicate" in failure(alone, "frobnicate")
+    assert "--colour" in failure(alone, "topics", "--colour")
+
+
+def test_topics_are_created_once_and_then_used_as_they_are(new_house: Make) -> None:
+    house = new_house(HCP_PARTITIONS="3")
+    first = house.command("topics")
+    assert first.returncode == 0, first.stderr
+    assert f"created  {house.prefix}reviews  (3 partitions)" in first.stdout
+    again = house.command("topics", HCP_PARTITIONS="9")
+    assert f"exists   {house.prefix}reviews  (3 partitions)" in again.stdout
+
+
+def test_migrate_twice_changes_nothing_the_second_time(alone: House) -> None:
+    first, again = alone.command("migrate"), alone.command("migrate")
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+    assert first.stdout != again.stdout
+
+
+def test_publish_names_the_line_and_the_reason(new_house: Make, tmp_path: Path) -> None:
+    house = new_house()
+    house.command("topics")
+    file = tmp_path / "reviews.jsonl"
+    good = orjson.dumps(review("r1", "2026-05-12T10:00:00+08:00"))
+    file.write_bytes(good + b"\n" + orjson.dumps(review("r2", "2026-05-12T10:00:00+08:00", 9)) + b"\n")
+    said = failure(house, "publish", str(file), "--topic", "reviews")
+    assert "line 2" in said and "rating" in said
+    assert not house.read("reviews")
+    assert "does not exist" in failure(house, "publish", str(tmp_path / "none"), "--topic", "reviews")
+    assert "reviews" in failure(house, "publish", str(file), "--topic", "nonsense")
+
+    file.write_bytes(good + b"\n")
+    done = house.command("publish", str(file), "--topic", "reviews")
+    assert done.returncode == 0 and "1 records" in done.stdout
+    (record,) = house.read("reviews")
+    assert (record.key, record.value) == (b"r1", good)
+
+
+def test_generate_writes_what_publish_takes(new_house: Make, tmp_path: Path) -> None:
+    house = new_house()
+    house.command("topics")
+    done = house.command("generate", "--out", str(tmp_path / "d"), "--reviews", "2000")
+    assert done.returncode == 0, done.stderr
+    for topic in ("reference.windows", "reference.staff", "reference.services", "cases.events"):
+        file = tmp_path / "d" / f"{topic}.jsonl"
+        sent = house.command("publish", str(file), "--topic", topic, "--no-check")
+        assert sent.returncode == 0, sent.stderr
+        assert len(house.read(topic)) == sum(1 for line in file.open("rb"))
+
+
+def test_refused_records_can_be_listed_and_sent_again(new_house: Make) -> None:
+    house = new_house(HCP_CLOCK="event")
+    furnish(house)
+    worker = house.start()
+    house.publish("reviews", [b"rubbish", orjson.dumps(review("r2", "2026-05-12T10:00:00+08:00", 9))])
+    house.settle(worker)
+    listed = house.command("rejected", "list")
+    assert "not_json" in listed.stdout and "2 refused records" in listed.stdout
+    assert "1 refused records" in house.command("rejected", "list", "--reason", "schema").stdout
+    done = house.command("rejected", "replay", "--reason", "schema", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert house.read("reviews")[-1].value == house.read("reviews")[-2].value or len(house.read("reviews")) == 3
+    house.settle(worker)
+    assert len(house.rejected()) == 3
+    assert "no refused record" in failure(house, "rejected", "replay", "--reason", "future", "--yes")
+
+
+def test_doctor_is_content_with_a_house_in_order(new_house: Make) -> None:
+    house = new_house()
+    furnish(house)
+    assert house.command("migrate").returncode == 0
+    done = house.command("doctor")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all is well" in done.stdout
+
+
+def test_a_worker_refuses_topics_that_cannot_work_together(new_house: Make) -> None:
+    house = new_house(HCP_PARTITIONS="3")
+    house.command("topics")
+    import asyncio
+
+    from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+
+    async def grow() -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=house.bootstrap)
+        await admin.start()
+        await admin.create_partitions({f"{house.prefix}reviews.enriched": NewPartitions(5)})
+        await admin.close()
+
+    try:
+        asyncio.run(grow())
+    except Exception as exc:
+        pytest.skip(f"the embedded broker cannot grow a topic ({exc}); tests/services does it on Apache Kafka")
+    said = failure(house, "worker", HCP_HTTP_PORT="0")
+    assert "partitions" in said and "HCP_TOPIC_PREFIX" in said
+
+
+def test_two_workers_cannot_share_a_port_or_a_database_folder(new_house: Make) -> None:
+    house = new_house()
+    furnish(house)
+    worker = house.start()
+    port = worker.url.rsplit(":", 1)[1]
+    assert "HCP_HTTP_PORT" in failure(house, "worker", HCP_HTTP_PORT=port)
+    assert worker.stop() == 0

@@ -1,0 +1,151 @@
+"""Apache Kafka, really: jars from Maven Central, KRaft, on this machine's loopback."""
+
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.house import free_port, until
+
+CACHE = Path(os.environ.get("HAOCHAPING_TEST_CACHE", Path(__file__).parents[2] / ".cache")) / "kafka"
+POM = Path(__file__).with_name("pom.xml")
+
+PROPERTIES = """\
+process.roles=broker,controller
+node.id={node}
+controller.quorum.voters={voters}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+log.dirs={folder}/logs
+auto.create.topics.enable=false
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor={replication}
+transaction.state.log.replication.factor={replication}
+transaction.state.log.min.isr=1
+min.insync.replicas={min_isr}
+"""
+
+
+def jars() -> Path:
+    """The folder with Kafka's jars, fetched once."""
+    folder = CACHE / "jars"
+    if not (CACHE / "complete").exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        subprocess.run(
+            ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={folder}"],
+            check=True,
+        )
+        (CACHE / "complete").touch()
+    return folder
+
+
+@dataclass
+class Broker:
+    """One Kafka node: broker and controller in one."""
+
+    node: int
+    port: int
+    controller: int
+    folder: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def run(self, *arguments: str) -> list[str]:
+        return ["java", "-Xmx512m", "-Xms256m", "-cp", f"{jars()}/*", *arguments]
+
+    def start(self) -> None:
+        log = (self.folder / "kafka.log").open("ab")
+        self.process = subprocess.Popen(
+            self.run("kafka.Kafka", str(self.folder / "server.properties")), stdout=log, stderr=log
+        )
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+@dataclass
+class Cluster:
+    """One or three nodes."""
+
+    brokers: list[Broker] = field(default_factory=list)
+
+    @property
+    def bootstrap(self) -> str:
+        return ",".join(f"127.0.0.1:{broker.port}" for broker in self.brokers)
+
+    def wait(self) -> None:
+        """Until the cluster answers."""
+        import asyncio
+
+        from aiokafka.admin import AIOKafkaAdminClient
+        from aiokafka.errors import KafkaError
+
+        async def answers() -> bool:
+            admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=3000)
+            try:
+                await admin.start()
+                return len((await admin.describe_cluster())["brokers"]) >= len(self.brokers)
+            except (KafkaError, OSError):
+                return False
+            finally:
+                await admin.close()
+
+        until("Kafka answers", lambda: asyncio.run(answers()), 90)
+
+    def stop(self) -> None:
+        for broker in self.brokers:
+            broker.stop()
+
+
+def start_cluster(folder: Path, nodes: int = 1) -> Cluster:
+    """Format and start a cluster of this many nodes, and wait for it."""
+    brokers = [Broker(node, free_port(), free_port(), folder / f"node-{node}") for node in range(1, nodes + 1)]
+    voters = ",".join(f"{broker.node}@127.0.0.1:{broker.controller}" for broker in brokers)
+    for broker in brokers:
+        broker.folder.mkdir(parents=True)
+        (broker.folder / "server.properties").write_text(
+            PROPERTIES.format(
+                node=broker.node,
+                voters=voters,
+                port=broker.port,
+                controller=broker.controller,
+                folder=broker.folder,
+                replication=min(3, nodes),
+                min_isr=2 if nodes > 1 else 1,
+            )
+        )
+        subprocess.run(
+            broker.run(
+                "kafka.tools.StorageTool",
+                "format",
+                "-t",
+                "MkU3OEVBNTcwNTJENDM2Qg",
+                "-c",
+                str(broker.folder / "server.properties"),
+            ),
+            check=True,
+            capture_output=True,
+        )
+        broker.start()
+    cluster = Cluster(brokers)
+    started = time.monotonic()
+    cluster.wait()
+    print(f"Kafka with {nodes} node(s) in {time.monotonic() - started:.1f} s")
+    return cluster

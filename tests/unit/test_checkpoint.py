@@ -1,0 +1,132 @@
+"""The order that the guarantee rests on: acknowledged, then in the sink, then committed."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from streams.metrics import Metrics
+from streams.runtime.checkpoint import MAX_RECORDS, Checkpoint
+from streams.runtime.chunks import Chunk
+from streams.runtime.producer import Outbox
+
+COUNTS = {"out": 1}
+
+
+class Stage:
+    """Producer, sink and commit in one, each under the test's hand, and a log of what happened."""
+
+    def __init__(self) -> None:
+        self.happened: list[str] = []
+        self.acknowledge: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.sink: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def send(self, messages: Mapping[str, Any]) -> list[Any]:
+        self.happened.append("sent")
+        return [self.acknowledge]
+
+    async def write(self, rows: Sequence[Any]) -> None:
+        self.happened.append(f"sink got {len(rows)}")
+        await self.sink
+
+    async def commit(self, offsets: Mapping[tuple[str, int], int]) -> bool:
+        self.happened.append(f"committed {dict(offsets)}")
+        return True
+
+
+@pytest.fixture
+async def stage() -> Stage:
+    return Stage()
+
+
+@pytest.fixture
+async def checkpoint(stage: Stage) -> Checkpoint:
+    return Checkpoint(stage, stage, stage.commit, Metrics())  # type: ignore[arg-type]
+
+
+def chunk(first: int, last: int, partition: int = 0) -> Chunk:
+    records = [SimpleNamespace(offset=offset, timestamp=1) for offset in (first, last)]
+    return Chunk("in", partition, records, 1)
+
+
+def outbox() -> Outbox:
+    out = Outbox(COUNTS)
+    out.produce("out", b"k", b"v")
+    out.insert("reviews", {"review_id": ["r"]})
+    return out
+
+
+async def test_offsets_are_committed_only_after_outputs_and_sink(stage: Stage, checkpoint: Checkpoint) -> None:
+    done = await checkpoint.add(outbox(), chunk(0, 9))
+    flush = asyncio.create_task(checkpoint.flush())
+    await asyncio.sleep(0)
+    assert stage.happened == ["sent"]
+    stage.acknowledge.set_result(None)
+    await asyncio.sleep(0.01)
+    assert stage.happened == ["sent", "sink got 1"]
+    assert not done.done()
+    stage.sink.set_result(None)
+    await flush
+    assert stage.happened == ["sent", "sink got 1", "committed {('in', 0): 10}"]
+    assert done.done()
+    assert checkpoint.idle
+
+
+async def test_the_next_epoch_fills_while_one_is_made_safe(stage: Stage, checkpoint: Checkpoint) -> None:
+    await checkpoint.add(outbox(), chunk(0, 9))
+    stage.acknowledge.set_result(None)
+    flush = asyncio.create_task(checkpoint.flush())
+    await asyncio.sleep(0.01)
+    await checkpoint.add(outbox(), chunk(10, 19))
+    stage.sink.set_result(None)
+    await flush
+    assert stage.happened[-1] == "committed {('in', 0): 10}", "the second chunk is not safe yet"
+    await checkpoint.flush()
+    assert stage.happened[-1] == "committed {('in', 0): 20}"
+
+
+async def test_what_was_abandoned_is_never_committed(stage: Stage, checkpoint: Checkpoint) -> None:
+    await checkpoint.add(outbox(), chunk(0, 9))
+    stage.acknowledge.set_result(None)
+    flush = asyncio.create_task(checkpoint.flush())
+    await asyncio.sleep(0.01)
+    waiting = await checkpoint.add(outbox(), chunk(10, 19))
+    checkpoint.abandon()
+    stage.sink.set_result(None)
+    await flush
+    await checkpoint.flush()
+    assert not [what for what in stage.happened if what.startswith("committed")]
+    assert waiting.cancelled()
+
+
+async def test_a_chunk_sent_while_its_partition_went_away_leaves_no_trace(
+    stage: Stage, checkpoint: Checkpoint
+) -> None:
+    gate = asyncio.Event()
+    send = stage.send
+
+    async def slow_send(messages: Mapping[str, Any]) -> list[Any]:
+        await gate.wait()
+        return await send(messages)
+
+    stage.send = slow_send  # type: ignore[method-assign]
+    adding = asyncio.create_task(checkpoint.add(outbox(), chunk(0, 9)))
+    await asyncio.sleep(0)
+    checkpoint.abandon()
+    gate.set()
+    await adding
+    assert checkpoint.idle
+
+
+async def test_agents_wait_when_an_epoch_is_full(stage: Stage, checkpoint: Checkpoint) -> None:
+    records = [SimpleNamespace(offset=offset, timestamp=1) for offset in range(MAX_RECORDS)]
+    await checkpoint.add(outbox(), Chunk("in", 0, records, 1))
+    waiting = asyncio.create_task(checkpoint.room())
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    stage.acknowledge.set_result(None)
+    stage.sink.set_result(None)
+    await checkpoint.flush()
+    await asyncio.wait_for(waiting, 1)
