@@ -155,9 +155,9 @@ class Repeat:
     def _derive(self, group: str, incidents: Iterable[Incident]) -> list[Alert]:
         kind, *_, last = group.split("|")
         if kind == "staff":
-            return repeat_staff(incidents, self._window)
+            return repeat_staff(incidents, self._window, self._zone)
         if kind == "hall":
-            return repeat_category(incidents, last, self._window, self._minimum)
+            return repeat_category(incidents, last, self._window, self._minimum, self._zone)
         return trend_alerts(incidents, last, self._now(), self._zone)
 
     def _look(self, memory: RepeatMemory, group: str, version: int, out: Outbox, *, again: bool = False) -> list[Alert]:

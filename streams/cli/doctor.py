@@ -109,7 +109,7 @@ def _clickhouse(settings: Settings) -> int:
             return "up to date"
 
         def reconciliation() -> str:
-            rows = sink.query("SELECT day, difference FROM bi_reconcile WHERE difference != 0", {}).rows
+            rows = sink.query("SELECT day, difference FROM bi_reconcile WHERE difference != 0").rows
             if rows:
                 raise HaochapingError(
                     f"facts and aggregates differ on {len(rows)} days, first {rows[0][0]}: while reviews are coming "

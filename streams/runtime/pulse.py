@@ -114,7 +114,7 @@ class Pulse:
         if up and self.idle:
             try:
                 rows = await worker.sink.read(
-                    lambda sink: sink.query("SELECT sum(difference) FROM bi_reconcile", {}).rows
+                    lambda sink: sink.query("SELECT sum(difference) FROM bi_reconcile").rows
                 )
                 worker.metrics.reconcile_difference.set(float(rows[0][0] or 0))
             except HaochapingError as exc:

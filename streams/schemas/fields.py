@@ -13,6 +13,10 @@ Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=20
 _DEFAULT_ZONE = ZoneInfo("Asia/Shanghai")
 
 
+#: No review is from outside these years, and deadlines counted from the ends of time would fall off them.
+FIRST_YEAR, LAST_YEAR = 1970, 2199
+
+
 def parse_time(value: object, zone: ZoneInfo = _DEFAULT_ZONE) -> datetime:
     """The instant (UTC) an RFC 3339 string names; without an offset it is local time in `zone`.
 
@@ -24,9 +28,12 @@ def parse_time(value: object, zone: ZoneInfo = _DEFAULT_ZONE) -> datetime:
         raise ValueError("must be an RFC 3339 time string such as 2026-05-12T09:30:00+08:00")
     try:
         time = datetime.fromisoformat(value.upper() if value[10] == "t" or value[-1] == "z" else value)
-        return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
+        time = (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
+        if not FIRST_YEAR <= time.year <= LAST_YEAR:
+            raise ValueError
+        return time
     except (ValueError, OverflowError):
-        raise ValueError("must be an RFC 3339 time that exists, such as 2026-05-12T09:30:00+08:00") from None
+        raise ValueError("must be an RFC 3339 time that exists, from 1970 to 2199, such as 2026-05-12T09:30:00+08:00") from None
 
 
 def _validate_time(value: object, info: ValidationInfo) -> datetime:

@@ -98,7 +98,7 @@ class WebServer:
             unknown = query.keys() - set(PARAMETERS)
             if unknown:
                 raise ViewRequestError(f"unknown parameter {min(unknown)!r}; there are {', '.join(PARAMETERS)}, format")
-            rows = await self._worker.sink.read(lambda sink: read_view(sink, view, **query))
+            rows = await self._worker.sink.read(lambda sink: read_view(sink, view, zone=self._worker.settings.zone, **query))
         except ViewRequestError as exc:
             return _json({"error": str(exc)}, 400)
         except HaochapingError as exc:

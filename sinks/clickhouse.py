@@ -1,0 +1,105 @@
+"""A ClickHouse server, by its native protocol."""
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from clickhouse_driver import Client
+from clickhouse_driver.errors import Error, ErrorCodes, ServerException
+
+from sinks.base import ANSWER_TIMEOUT, CONNECT_TIMEOUT, Columns, Result, SinkError, SinkUnavailable
+from streams.errors import HaochapingError
+
+T = TypeVar("T")
+
+#: What only a person can mend, and how. Everything else the server says may pass.
+_FOR_PEOPLE = {
+    ErrorCodes.UNKNOWN_USER: "does not know the user: check HCP_CLICKHOUSE_URL",
+    ErrorCodes.WRONG_PASSWORD: "refuses the password: check HCP_CLICKHOUSE_URL",
+    ErrorCodes.REQUIRED_PASSWORD: "wants a password: check HCP_CLICKHOUSE_URL",
+    516: "refuses user or password: check HCP_CLICKHOUSE_URL",  # AUTHENTICATION_FAILED, since 19.17
+    ErrorCodes.UNKNOWN_DATABASE: "has no such database: run `haochaping migrate`",
+    ErrorCodes.UNKNOWN_TABLE: "lacks a table: run `haochaping migrate`",
+    ErrorCodes.NO_SUCH_COLUMN_IN_TABLE: "lacks a column: run `haochaping migrate`",
+    ErrorCodes.ACCESS_DENIED: "does not allow this user to do that: see docs/operations.md for its rights",
+}
+
+
+class ClickHouseSink:
+    """clickhouse-driver under one lock: a connection does one thing at a time. It reconnects after every failure."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        try:
+            port = parts.port
+        except ValueError:
+            raise HaochapingError("HCP_CLICKHOUSE_URL: the port is not a number") from None
+        if not parts.hostname:
+            raise HaochapingError("HCP_CLICKHOUSE_URL: there is no host in it")
+        secure = parse_qs(parts.query).get("secure", ["0"])[-1] in ("1", "true")
+        self._where = f"{parts.hostname}:{port or (9440 if secure else 9000)}"
+        self._database = parts.path.strip("/") or "haochaping"
+        self._options: dict[str, Any] = {
+            "host": parts.hostname,
+            "port": port or (9440 if secure else 9000),
+            "user": unquote(parts.username or "default"),
+            "password": unquote(parts.password or ""),
+            "secure": secure,
+            "connect_timeout": CONNECT_TIMEOUT,
+            "send_receive_timeout": ANSWER_TIMEOUT,
+            "sync_request_timeout": CONNECT_TIMEOUT,
+            "client_name": "haochaping",
+        }
+        self._client = Client(database=self._database, **self._options)
+        self._lock = threading.Lock()
+
+    def ping(self) -> None:
+        self._do(lambda: self._client.execute("SELECT 1"))
+
+    def create_database(self) -> None:
+        with Client(database="default", **self._options) as client:
+            self._do(lambda: client.execute(f"CREATE DATABASE IF NOT EXISTS `{self._database}`"))
+
+    def insert(self, table: str, columns: Columns) -> int:
+        names = ", ".join(columns)
+        values = list(columns.values())
+        if not values or not values[0]:
+            return 0
+        # Values go beside the statement: with inline VALUES an old server waits for more until the timeout.
+        return int(
+            self._do(lambda: self._client.execute(f"INSERT INTO {table} ({names}) VALUES", values, columnar=True))
+        )
+
+    def query(self, sql: str) -> Result:
+        rows, types = self._do(lambda: self._client.execute(sql, with_column_types=True))
+        return Result([name for name, _ in types], rows)
+
+    def command(self, sql: str) -> None:
+        self._do(lambda: self._client.execute(sql))
+
+    def server_version(self) -> tuple[int, int]:
+        major, minor, *_ = str(self.query("SELECT version()").rows[0][0]).split(".")
+        return int(major), int(minor)
+
+    def close(self) -> None:
+        with self._lock:
+            self._client.disconnect()
+
+    def _do(self, call: Callable[[], T]) -> T:
+        with self._lock:
+            try:
+                return call()
+            except ServerException as exc:
+                self._client.disconnect()
+                if exc.code in _FOR_PEOPLE:
+                    raise SinkError(f"ClickHouse at {self._where} {_FOR_PEOPLE[exc.code]}") from exc
+                said = str(exc.message).split("Stack trace")[0].strip().splitlines()[0][:300]
+                raise SinkUnavailable(f"ClickHouse at {self._where}: {said}") from exc
+            except (Error, OSError, EOFError) as exc:
+                self._client.disconnect()
+                said = str(exc).splitlines()[0][:300] if str(exc) else type(exc).__name__
+                raise SinkUnavailable(f"ClickHouse at {self._where} does not answer: {said}") from exc
+            except BaseException:
+                self._client.disconnect()  # whatever it was, half an answer may be on the wire
+                raise

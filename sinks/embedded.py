@@ -1,0 +1,81 @@
+"""ClickHouse in this process (chdb), its data in a folder: for one machine, one worker."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from sinks.base import Columns, Result, SinkUnavailable
+from sinks.schema.tables import ARROW_TYPES, TABLES
+from streams.errors import HaochapingError
+
+DATABASE = "haochaping"
+
+
+class EmbeddedSink:
+    """A chdb session. One process a folder; within it, calls take turns."""
+
+    def __init__(self, folder: str) -> None:
+        try:
+            from chdb.session import Session
+        except ImportError:
+            raise HaochapingError(
+                "the embedded ClickHouse is not installed: pip install 'haochaping[embedded]', or set "
+                "HCP_CLICKHOUSE_URL=clickhouse://… to use a server"
+            ) from None
+        self._lock = threading.Lock()
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self._session = Session(folder)
+            self._session.query(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+            self._session.query(f"USE {DATABASE}")
+        except OSError as exc:
+            raise HaochapingError(f"the folder {folder} cannot be used ({exc.strerror}): set HCP_DATA_DIR") from exc
+        except Exception as exc:  # chdb raises bare RuntimeErrors
+            raise HaochapingError(
+                f"the embedded ClickHouse cannot open {folder} ({_first_line(exc)}): another process may have it open; "
+                "each worker needs an HCP_DATA_DIR of its own, or a server"
+            ) from exc
+
+    def ping(self) -> None:
+        self.command("SELECT 1")
+
+    def create_database(self) -> None:
+        """It is there since the session was opened."""
+
+    def insert(self, table: str, columns: Columns) -> int:
+        import pyarrow
+
+        # Every column is given its type: Arrow cannot tell that of an empty list or of nothing but nulls.
+        types = {column.name: ARROW_TYPES[column.kind]() for column in TABLES[table].columns}
+        rows = pyarrow.table({name: pyarrow.array(values, types[name]) for name, values in columns.items()})
+        if rows.num_rows:
+            self.command(f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM Python(rows)", rows=rows)
+        return int(rows.num_rows)
+
+    def query(self, sql: str) -> Result:
+        table = self._run(sql, "ArrowTable")
+        columns = [column.to_pylist() for column in table.columns]
+        return Result(list(table.column_names), list(zip(*columns, strict=True)))
+
+    def command(self, sql: str, *, rows: Any = None) -> None:
+        self._run(sql, "CSV", rows)
+
+    def _run(self, sql: str, form: str, rows: Any = None) -> Any:
+        """Run a statement; chdb's Python(rows) finds the variable `rows` of this very function."""
+        with self._lock:
+            try:
+                return self._session.query(sql, form)
+            except Exception as exc:  # chdb raises bare RuntimeErrors
+                raise SinkUnavailable(f"the embedded ClickHouse refused: {_first_line(exc)}") from exc
+
+    def server_version(self) -> tuple[int, int]:
+        major, minor, *_ = str(self.query("SELECT version() AS version").rows[0][0]).split(".")
+        return int(major), int(minor)
+
+    def close(self) -> None:
+        with self._lock:
+            self._session.close()
+
+
+def _first_line(exc: Exception) -> str:
+    return (str(exc).strip().splitlines() or [type(exc).__name__])[0][:300]

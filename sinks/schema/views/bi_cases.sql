@@ -1,0 +1,37 @@
+-- Latest state of each case, and whether it held: relapsed = a new bad review of the same staff member with a category
+-- in common within the repeat window after rectification; clean_days = whole days until then, or until the newest review.
+SELECT
+  case_id, opened_at, callback_due, rectify_due, called_back_at, rectified_at, replied_at, dismissed_at, extended_at,
+  state, callback_on_time, rectify_on_time, occurred_at, channel,
+  window_id, window_name, hall_id, hall_name, department_id, department_name,
+  staff_id, staff_name, service_id, service_name, rating, categories, cause, comment, measure,
+  if(rectified_at IS NULL, NULL, relapse > 0) AS relapsed,
+  if(rectified_at IS NULL, NULL, least(
+    {window_days},
+    intDiv(greatest(0, toInt64(if(relapse > 0, relapse, newest)) - toInt64(toUnixTimestamp(assumeNotNull(rectified_at)))), 86400)
+  )) AS clean_days,
+  version
+FROM
+(
+  SELECT *, (SELECT toUnixTimestamp(max(occurred_at)) FROM reviews) AS newest FROM cases FINAL
+) AS latest
+ANY LEFT JOIN
+(
+  SELECT case_id, min(again_at) AS relapse
+  FROM
+  (
+    SELECT case_id, staff_id, categories AS first_categories, toUnixTimestamp(assumeNotNull(rectified_at)) AS done_at
+    FROM cases FINAL
+    WHERE rectified_at IS NOT NULL AND staff_id IS NOT NULL
+  ) AS rectified
+  ALL INNER JOIN
+  (
+    SELECT staff_id, categories AS again_categories, toUnixTimestamp(occurred_at) AS again_at
+    FROM cases FINAL
+    WHERE state != 'dismissed' AND staff_id IS NOT NULL
+  ) AS later
+  USING (staff_id)
+  WHERE again_at > done_at AND again_at <= done_at + {window_days} * 86400 AND hasAny(first_categories, again_categories)
+  GROUP BY case_id
+) AS relapses
+USING (case_id)

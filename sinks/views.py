@@ -1,0 +1,166 @@
+"""Reading the views for `/api/views/{view}`. Source: CONTRACT §7."""
+
+import csv
+import io
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from sinks.base import Sink
+
+DEFAULT_LIMIT = 1000
+
+DIMENSIONS = ("district", "department", "hall", "window", "staff", "service", "channel", "category")
+
+
+class ViewRequestError(ValueError):
+    """The request cannot be answered; the message says what would be right."""
+
+
+class View(NamedTuple):
+    """How a view is read."""
+
+    day: str  # the expression its days are filtered by
+    order: str
+    columns: frozenset[str] = frozenset()  # those a member may be looked for in
+    flags: frozenset[str] = frozenset()  # 0 and 1 that are booleans
+
+
+_IDS = frozenset(["department_id", "hall_id", "window_id", "staff_id", "service_id", "channel"])
+
+VIEWS = {
+    "bi_reviews": View(
+        "day",
+        "day DESC, occurred_at DESC, review_id",
+        _IDS,
+        frozenset(["matched_window", "matched_staff", "matched_service", "three_match", "bad", "hidden_negative"]),
+    ),
+    "bi_daily": View("day", "day, dimension, member_id"),
+    "bi_cases": View(
+        "toDate(opened_at)",
+        "opened_at DESC, case_id",
+        _IDS,
+        frozenset(["callback_on_time", "rectify_on_time", "relapsed"]),
+    ),
+    "bi_alerts": View(
+        "toDate(raised_at)", "raised_at DESC, alert_id", _IDS - {"channel"}, frozenset(["same_service", "same_hall"])
+    ),
+    "bi_timeliness": View("month", "month, department_id", frozenset(["department_id"])),
+    "bi_recurrence": View("month", "month, hall_id, category", frozenset(["hall_id"])),
+    "bi_reconcile": View("day", "day"),
+    "bi_category_trend": View("week", "week, category"),
+}
+
+
+def read_view(
+    sink: Sink,
+    view: str,
+    *,
+    zone: ZoneInfo,
+    day_from: str | None = None,
+    day_to: str | None = None,
+    dimension: str | None = None,
+    member_id: str | None = None,
+    limit: str | int = DEFAULT_LIMIT,
+) -> list[dict[str, Any]]:
+    """Rows of a view, ready for JSON: days as `YYYY-MM-DD`, instants as RFC 3339 in `zone`, flags as booleans.
+
+    Args:
+        sink: Where the view is.
+        view: One of VIEWS.
+        zone: The district's time zone.
+        day_from: First local day, `YYYY-MM-DD`, included; of a month or week, its first day counts.
+        day_to: Last local day, included.
+        dimension: In bi_daily any of DIMENSIONS; elsewhere one whose ids the view has, together with `member_id`.
+        member_id: Only rows of this member.
+        limit: At most so many rows.
+
+    Raises:
+        ViewRequestError: a name or value is not one of these.
+        HaochapingError: the sink cannot answer.
+    """
+    spec = VIEWS.get(view)
+    if spec is None:
+        raise ViewRequestError(f"there is no view {view!r}: choose one of {', '.join(VIEWS)}")
+    where = [
+        f"{spec.day} {comparison} toDate('{_day(name, value)}')"
+        for name, comparison, value in (("day_from", ">=", day_from), ("day_to", "<=", day_to))
+        if value is not None
+    ]
+    where += _member(view, spec, dimension, member_id)
+    sql = f"SELECT * FROM {view}"
+    if where:
+        sql += f" WHERE {' AND '.join(where)}"
+    result = sink.query(f"{sql} ORDER BY {spec.order} LIMIT {_limit(limit)}")
+    return [_row(view, spec, result.names, row, zone) for row in result.rows]
+
+
+def _day(name: str, value: str) -> date:
+    try:
+        if len(value) == 10:
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise ViewRequestError(f"{name} is a day such as 2026-05-12, not {value!r}")
+
+
+def _limit(value: str | int) -> int:
+    text = str(value)
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
+        raise ViewRequestError(f"limit is a whole number from 1, not {value!r}")
+    return int(text)
+
+
+def _member(view: str, spec: View, dimension: str | None, member_id: str | None) -> list[str]:
+    if dimension is not None and dimension not in DIMENSIONS:
+        raise ViewRequestError(f"dimension is one of {', '.join(DIMENSIONS)}, not {dimension!r}")
+    if view == "bi_daily":
+        columns = {"dimension": dimension, "member_id": member_id}
+        return [f"{name} = {_quoted(value)}" for name, value in columns.items() if value is not None]
+    if dimension is None and member_id is None:
+        return []
+    column = dimension if dimension == "channel" else f"{dimension}_id"
+    if dimension is None or member_id is None or column not in spec.columns:
+        have = ", ".join(sorted(each.removesuffix("_id") for each in spec.columns)) or "none"
+        raise ViewRequestError(f"{view} takes dimension and member_id together, of the dimensions: {have}")
+    return [f"ifNull({column}, '') = {_quoted(member_id)}"]
+
+
+def _quoted(text: str) -> str:
+    """A string literal."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\0", "\\0")
+    return f"'{escaped}'"
+
+
+def _row(view: str, spec: View, names: Sequence[str], values: Sequence[Any], zone: ZoneInfo) -> dict[str, Any]:
+    row = {name: _plain(value, zone) for name, value in zip(names, values, strict=True)}
+    for name in spec.flags:
+        if row[name] is not None:
+            row[name] = bool(row[name])
+    if view == "bi_reviews":
+        row["matched"] = {entity: row[f"matched_{entity}"] for entity in ("window", "staff", "service")}
+    return row
+
+
+def _plain(value: Any, zone: ZoneInfo) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(zone).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, float) and value != value:  # NaN is no JSON
+        return None
+    return value
+
+
+def to_csv(rows: Sequence[dict[str, Any]]) -> str:
+    """The rows as CSV with a header; lists joined by `|`. Empty for no rows."""
+    if not rows:
+        return ""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    names = [name for name, value in rows[0].items() if not isinstance(value, dict)]
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow(["|".join(row[name]) if isinstance(row[name], list) else row[name] for name in names])
+    return text.getvalue()

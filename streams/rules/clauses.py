@@ -1,0 +1,272 @@
+"""What a text complains about: reading it clause by clause. Source: CONTRACT §3, Categories; DOMAIN, stories 1 to 3.
+
+    态度不错 , 但是 排队 太久            没有 刁难 、 推诿
+    ──┬─ ┬─    ──┬─ ──┬─ ─┬─            ──┬─ ─┬─    ─┬─
+    about good  contrast about bad       never says   says: denied, too
+                         └──┬──┘
+                         queue
+
+1. The vocabulary's words are found in the text, left to right.
+2. A judging word looks for the aspect it is about: before it in its clause, right behind it, or in the clause before,
+   if that left one unjudged (“窗口的态度,真的很差”).
+3. What is bad, or good and denied, or asked for in a wish, is a complaint. Without an aspect a word says what it
+   says alone (刁难).
+4. What is weak counts only in a text that praises nothing, what is vague only where nothing else was named.
+"""
+
+import unicodedata
+
+from streams.rules.vocabulary import Part, Token, Vocabulary, Word
+
+#: 不 denies what begins at most so many characters behind it: 不是很好, 没人跟我说.
+_REACH = 4
+#: 没有刁难推诿: what follows so close on something denied is denied with it; farther with 、 or 和 between.
+_LISTED, _LISTED_APART = 2, 6
+_AND = frozenset("、和与或及")
+#: An aspect follows the word that judges it: 这么差的态度; farther off in a wish: 增加一些自助叫号屏.
+_BEHIND, _ASKED_BEHIND = 3, 8
+#: A good word in a form of asking for more: 快点, 清楚一些; but not 快点了, 很快点赞.
+_SOFTENED = ("点", "些", "一点", "一些", "一下")
+_CLAUSE_ENDS = frozenset({Part.COMMA, Part.STOP, Part.CONTRAST})
+
+
+def normalise(text: str) -> str:
+    """Full-width letters, digits and punctuation as half-width, capitals as small letters."""
+    return unicodedata.normalize("NFKC", text).lower()
+
+
+def complaints(text: str, vocabulary: Vocabulary) -> int:
+    """The categories a text complains about, as bits; 0 for none."""
+    text = normalise(text)
+    tokens = vocabulary.find(text)
+    about = bad = 0
+    alarms = False
+    for _, _, word in tokens:
+        about |= word.about
+        bad |= word.bad
+        alarms = alarms or word.alarms
+    if alarms or about & bad:
+        return _Reading(text, tokens, vocabulary).result()
+    return 0  # 99 of 100 comments: praise, or 无
+
+
+class _Reading:
+    """One text being read; the fields are what the words so far say about the next one."""
+
+    __slots__ = (
+        "_asked", "_carried", "_denied", "_found", "_last", "_near", "_never", "_past", "_praised", "_rules", "_seen",
+        "_spared", "_spent", "_text", "_tokens", "_vague", "_weak", "_wish", "_wished_here",
+    )  # fmt: skip
+
+    def __init__(self, text: str, tokens: list[Token], vocabulary: Vocabulary) -> None:
+        self._text = text
+        self._tokens = tokens
+        self._rules = vocabulary.rules
+        self._found = self._weak = self._vague = 0
+        self._praised = False
+        self._begin_sentence()
+
+    def _begin_sentence(self) -> None:
+        self._past = False  # 以前, 本以为
+        self._wish = False
+        self._seen: list[Token] = []
+        self._spent: list[Token] = []
+        self._begin_clause()
+        self._carried: list[Token] = []
+
+    def _begin_clause(self) -> None:
+        if self._seen or self._spent:
+            self._carried = self._seen
+        self._seen = []  # aspects nothing was said of yet
+        self._spent = []  # aspects judged already: 效率低还慢
+        self._near: list[int] = []  # where each 不 ended
+        self._never = 0  # how many 没有
+        self._denied = -_LISTED_APART - 1  # where the last thing a 没有 denied ended
+        self._last: Token | None = None  # the last thing good in itself, for a 都没有 behind it
+        self._spared = False  # by a 不用
+        self._wished_here = False
+        self._asked = 0  # what is a complaint if 就更好了 follows
+
+    def result(self) -> int:
+        for at, token in enumerate(self._tokens):
+            start, _, word = token
+            if word.judges and not (word.part and self._only_denies(at)):
+                self._judge(at, token)
+            elif word.part:
+                self._turn(token, word.part)
+            if word.about:
+                # 不排队还态度差: 不 denies what stands right behind it, not what is said of that.
+                self._near = [end for end in self._near if end == start]
+                self._seen.append(token)
+        if not self._praised:
+            self._found |= self._weak
+            self._found |= 0 if self._found else self._vague
+        return self._found
+
+    def _turn(self, token: Token, part: Part) -> None:
+        """A word that changes the sense of others."""
+        match part:
+            case Part.COMMA:
+                self._begin_clause()
+            case Part.STOP:
+                self._begin_sentence()
+            case Part.CONTRAST:
+                self._past = False
+                self._begin_clause()
+            case Part.NOT:
+                self._near.append(token[1])
+            case Part.NEVER:
+                self._never += 1
+            case Part.NEEDLESS:
+                self._spared = True
+            case Part.NONE:
+                self._deny_last(token)
+            case Part.BARRIER:
+                self._near.clear()
+                self._never = 0
+                self._spared = False
+            case Part.WISH:
+                self._wish = self._wished_here = True
+            case Part.NEED:
+                self._wish = True
+            case Part.WISHED:
+                self._found |= self._asked
+            case Part.KEEP:
+                self._wish = self._wished_here = False
+            case Part.PAST:
+                self._past = True
+            case Part.NOW:
+                self._past = False
+                self._never = 0
+            case Part.NEUTRAL:
+                pass
+
+    def _judge(self, at: int, token: Token) -> None:
+        """A word that is bad or good, of an aspect or by itself."""
+        _, end, word = token
+        about = self._aspect(at, word)
+        alone = word.says or word.lacks or word.weak or word.vague
+        denied = bool(about & ~word.asked or alone) and self._is_denied(token)
+        if about:
+            wrong = about & (word.good if denied else word.bad)
+            if self._wished_here:
+                wrong |= about & word.bad  # 希望不要再排那么久
+            if wrong:
+                self._complain(*self._categories(wrong))
+            asked = about & (word.asked | (word.good if self._asks_for_more(end) else 0))
+            if asked:
+                self._ask(self._categories(asked)[0])
+        elif denied:
+            self._complain(word.lacks | (word.says if self._wished_here else 0))
+        else:
+            self._complain(word.says, word.weak, word.vague)
+            if self._wished_here:
+                self._ask(word.lacks)  # 希望提前告知
+        if word.praises and not denied and not self._past:
+            self._praised = True
+        if word.lacks:
+            self._last = token
+
+    def _complain(self, found: int, weak: int = 0, vague: int = 0) -> None:
+        if self._past or (self._spared and not self._wished_here):
+            return
+        self._found |= found
+        self._weak |= weak
+        self._vague |= vague
+
+    def _ask(self, categories: int) -> None:
+        """A complaint if the sentence wishes, or a 就更好了 follows."""
+        if self._past:
+            return
+        if self._wish:
+            self._found |= categories
+        self._asked |= categories
+
+    def _asks_for_more(self, end: int) -> bool:
+        rest = self._text[end : end + 3]
+        return rest.startswith(_SOFTENED) and "了" not in rest and "赞" not in rest
+
+    # What is denied
+
+    def _is_denied(self, token: Token) -> bool:
+        """Whether an odd number of words before deny this one; they are used up by it."""
+        start, end, word = token
+        if not self._near and not self._never:
+            listed = self._is_listed(start, bool(word.says))
+            self._denied = end if listed else self._denied
+            return listed
+        denials = self._never + sum(start - near <= _REACH for near in self._near)
+        if self._never and denials % 2:
+            self._denied = end
+        self._near.clear()
+        self._never = 0
+        return denials % 2 == 1
+
+    def _is_listed(self, start: int, says: bool) -> bool:
+        """Whether it goes on a list whose last member was denied: 没有刁难推诿, 没有刁难、排队久."""
+        gap = start - self._denied
+        if gap <= _LISTED:
+            return says
+        return gap <= _LISTED_APART and not _AND.isdisjoint(self._text[self._denied : start])
+
+    def _deny_last(self, token: Token) -> None:
+        """礼貌都没有: what is good in itself, and denied behind it."""
+        if self._last is not None and token[0] - self._last[1] <= _LISTED:
+            self._complain(self._last[2].lacks)
+
+    def _only_denies(self, at: int) -> bool:
+        """Whether a word that is bad but may deny, too, goes with a word behind it: 不够专业, 没人告诉我."""
+        for _, _, word in self._tokens[at + 1 :]:
+            if word.part in _CLAUSE_ENDS or word.part is Part.BARRIER:
+                return False
+            if word.lacks or word.good or word.says or word.weak or word.vague:
+                return True
+        return False
+
+    # What it is about
+
+    def _aspect(self, at: int, word: Word) -> int:
+        """The rules under which this word judges an aspect of this clause, or of the one before; 0 for none."""
+        rules = word.bad | word.good | word.asked
+        if not rules:
+            return 0
+        about = self._aspect_behind(at, word.asked, _ASKED_BEHIND) if word.asked else 0
+        about = about or self._aspect_before(self._seen, rules)
+        if about:
+            self._spent, self._seen = self._seen, []
+            return about
+        return (
+            self._aspect_behind(at, rules, _BEHIND)
+            or self._aspect_before(self._carried, rules)
+            or self._aspect_before(self._spent, rules)
+        )
+
+    def _aspect_before(self, aspects: list[Token], rules: int) -> int:
+        """The nearest aspect, and those listed together with it: 态度和效率都很差."""
+        found, next_start = 0, 0
+        for start, end, word in reversed(aspects):
+            about = word.about & rules
+            if found and (not about or next_start - end > 1):
+                break
+            found |= about
+            next_start = start
+        return found
+
+    def _aspect_behind(self, at: int, rules: int, reach: int) -> int:
+        tokens = self._tokens
+        end = tokens[at][1]
+        for start, _, word in tokens[at + 1 :]:
+            if start - end > reach or word.part in _CLAUSE_ENDS:
+                return 0
+            if word.about & rules:
+                return word.about & rules
+        return 0
+
+    def _categories(self, rules: int) -> tuple[int, int]:
+        """The categories of some rules, and those of the weak ones among them."""
+        found = weak = 0
+        for number, rule in enumerate(self._rules):
+            if rules >> number & 1:
+                weak |= rule.category if rule.weak else 0
+                found |= 0 if rule.weak else rule.category
+        return found, weak

@@ -1,0 +1,127 @@
+"""Finding thousands of words and patterns in a text in one pass, in microseconds.
+
+The standard `re` tries the branches of an alternation one by one; with three thousand that takes longer than all else.
+So entries are sorted by the sign they begin with, and each sign has a small expression of its own: its patterns in
+order, then its words as a tree, the longest first.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from re import _parser as parser  # type: ignore[attr-defined]  # what a pattern begins with, only the parser knows
+from typing import Any, Generic, TypeVar
+
+Value = TypeVar("Value")
+Tree = dict[str, Any]
+
+
+class Finder(Generic[Value]):
+    """Finds entries and what they stand for: words as they are, patterns without capturing groups."""
+
+    def __init__(self, words: Mapping[str, Value], patterns: Sequence[tuple[str, Value]]) -> None:
+        self._words = dict(words)
+        trees = _tree(words)
+        under: dict[str, list[tuple[str, Value]]] = {sign: [] for sign in trees}
+        for pattern, value in patterns:
+            for sign in sorted(first_signs(pattern)):
+                under.setdefault(sign, []).append((pattern, value))
+        # Those that begin with the sign itself last, side by side: `re` then tests it once for all of them.
+        for sign, mine in under.items():
+            mine.sort(key=lambda each: each[0].startswith(sign))
+        self._by_sign = {
+            sign: (_match_of(sign, [pattern for pattern, _ in mine], trees), [value for _, value in mine])
+            for sign, mine in under.items()
+        }
+
+    def find(self, text: str) -> list[tuple[int, int, Value]]:
+        """(start, end, value) of all that is found, left to right, none overlapping: a sign's patterns before
+        its words, the longest word first."""
+        found = []
+        by_sign, words, at, end = self._by_sign, self._words, 0, len(text)
+        while at < end:
+            here = by_sign.get(text[at])
+            match = here[0](text, at) if here else None
+            if here is None or match is None:
+                at += 1
+                continue
+            start, at = at, match.end()
+            group = match.lastindex
+            found.append((start, at, words[text[start:at]] if group is None else here[1][group - 1]))
+        return found
+
+
+def _match_of(sign: str, patterns: Sequence[str], trees: Tree) -> Callable[[str, int], re.Match[str] | None]:
+    # An empty group behind each pattern tells which one matched.
+    numbered = [f"(?:{pattern})()" for pattern in patterns]
+    others = sum(not pattern.startswith(sign) for pattern in patterns)
+    same = "|".join(numbered[others:] + _branch(trees, sign))
+    return re.compile("|".join([*numbered[:others], *([f"(?:{same})"] if same else [])])).match
+
+
+def first_signs(pattern: str) -> set[str]:
+    """The signs that texts matching a pattern can begin with.
+
+    Raises:
+        ValueError: it can begin with any sign, or match nothing at all.
+    """
+    signs, empty = _first(parser.parse(pattern))
+    if empty:
+        raise ValueError("can match nothing")
+    return signs
+
+
+def _first(items: Iterable[tuple[Any, Any]]) -> tuple[set[str], bool]:
+    """The first signs of a sequence of parsed items, and whether it can match the empty text."""
+    signs: set[str] = set()
+    for kind, value in items:
+        found, empty = _first_of(str(kind), value)
+        signs |= found
+        if not empty:
+            return signs, False
+    return signs, True
+
+
+def _first_of(kind: str, value: Any) -> tuple[set[str], bool]:
+    match kind:
+        case "LITERAL":
+            return {chr(value)}, False
+        case "IN" if all(str(each[0]) in ("LITERAL", "RANGE") for each in value):
+            return {sign for each in value for sign in _members(*each)}, False
+        case "SUBPATTERN":
+            return _first(value[-1])
+        case "BRANCH":
+            branches = [_first(each) for each in value[1]]
+            return set().union(*(signs for signs, _ in branches)), any(empty for _, empty in branches)
+        case "MAX_REPEAT" | "MIN_REPEAT":
+            signs, empty = _first(value[2])
+            return signs, empty or value[0] == 0
+        case "ASSERT" | "ASSERT_NOT" | "AT":
+            return set(), True
+    raise ValueError("must begin with certain signs, not with any")
+
+
+def _members(kind: Any, value: Any) -> Iterator[str]:
+    if str(kind) == "LITERAL":
+        yield chr(value)
+    else:
+        yield from map(chr, range(value[0], value[1] + 1))
+
+
+def _tree(words: Iterable[str]) -> Tree:
+    """{"好": {"": {}, "看": {"": {}}}} for 好 and 好看: an empty key where a word may end."""
+    tree: Tree = {}
+    for word in words:
+        node = tree
+        for sign in word:
+            node = node.setdefault(sign, {})
+        node[""] = {}
+    return tree
+
+
+def _branch(tree: Tree, sign: str) -> list[str]:
+    """One sign's words as an expression for the longest of them; [] if it has none."""
+    return [re.escape(sign) + _rest(tree[sign])] if sign in tree else []
+
+
+def _rest(tree: Tree) -> str:
+    ways = "|".join(way for sign in tree if sign for way in _branch(tree, sign))
+    return f"(?:{ways})" + ("?" if "" in tree else "") if ways else ""

@@ -1,0 +1,85 @@
+"""Personal data in free text, masked. Source: CONTRACT §3, Personal data.
+
+What is masked keeps its length, so that a reader sees that something stood there. Digits may be full-width, and
+grouped with spaces or dashes. Where it is unclear what a long number is, it is masked: a case number too many is a
+lesser harm than a phone number shown.
+"""
+
+import re
+
+_DIGIT = "[0-9０-９]"
+_GAP = r"[ \t\u00a0\u3000\-－–—‐‑]"
+_NO_DIGIT_BEFORE = f"(?<!{_DIGIT})"
+_NO_DIGIT_BEHIND = f"(?!{_DIGIT})"
+
+
+def _digits(text: str) -> str:
+    """A pattern for these characters, half-width or full-width: "1[3-9]" of a phone number."""
+    wide = str.maketrans("0123456789", "０１２３４５６７８９")
+    return re.sub(r"\[([0-9])-([0-9])\]|([0-9])", lambda m: _either(m, wide), text)
+
+
+def _either(match: re.Match[str], wide: dict[int, int]) -> str:
+    first, last, single = match.groups()
+    if single:
+        return f"[{single}{single.translate(wide)}]"
+    return f"[{first}-{last}{first.translate(wide)}-{last.translate(wide)}]"
+
+
+def _grouped(count: str) -> str:
+    """So many digits, with at most two separators between one and the next."""
+    return f"(?:{_GAP}{{0,2}}{_DIGIT}){{{count}}}"
+
+
+#: Country code 86, as +86, 0086, (86) or bare.
+_COUNTRY = f"(?:[(（]?[+＋]?(?:{_digits('00')})?{_digits('86')}[)）]?{_GAP}{{0,2}})?"
+_MOBILE = f"{_COUNTRY}{_digits('1[3-9]')}{_grouped('9')}"
+#: Area code 010, 021 or 0 and three digits, then 7 or 8, perhaps with an extension; or 400 and 800 numbers.
+_AREA = f"[(（]?{_digits('0[1-9]')}{_DIGIT}{{1,2}}[)）]?{_GAP}{{0,2}}"
+_EXTENSION = f"(?:{_GAP}?(?:转|[-－]){_GAP}?{_DIGIT}{{1,5}})?"
+_SERVICE = f"(?:{_digits('400')}|{_digits('800')}){_grouped('7')}"
+_ABROAD = f"[+＋]{_digits('86')}{_GAP}{{0,2}}{_digits('[1-9]')}{_grouped('8,10')}"  # +86 21 5792 1234
+_LANDLINE = f"(?:{_COUNTRY}{_AREA}{_digits('[1-9]')}{_grouped('6,7')}{_EXTENSION}|{_SERVICE}|{_ABROAD})"
+#: Without an area code it is a phone number if a word says so; else 7 or 8 digits that are no date, no amount, and
+#: not called a case number.
+_SAID = f"(?:(?<=电话)|(?<=座机)|(?<=致电))[号码为是:： ]{{0,3}}{_digits('[2-9]')}{_grouped('6,7')}"
+_DATE = f"(?:{_digits('19')}|{_digits('20')}){_DIGIT}{{2}}{_digits('[0-1]')}{_DIGIT}{_digits('[0-3]')}{_DIGIT}"
+_NOT_CASE = "".join(
+    f"(?<!{word})" for word in ("编号", "编号:", "编号：", "单号", "案号", "件号", "水号", "理号", "编码")
+)
+_NOT_PART = "(?<![A-Za-z*./_#¥￥$-])"
+_NOT_AMOUNT = r"(?![A-Za-z]|[.．,，][0-9]|[ 多余]?[元块万人件个次份页天%])"
+_BARE = f"{_NOT_CASE}{_NOT_PART}(?!{_DATE}){_digits('[2-9]')}{_DIGIT}{{6,7}}{_NO_DIGIT_BEHIND}{_NOT_AMOUNT}"
+#: ID cards of 18: district, birth date, number, check digit or X.
+_ID_CARD = (
+    f"{_digits('[1-9]')}{_grouped('5')}{_GAP}{{0,2}}(?:{_digits('18')}|{_digits('19')}|{_digits('20')})"
+    f"{_grouped('9')}{_GAP}{{0,2}}[0-9０-９xXｘＸ×]"
+)
+#: Any 11 digits or more: old ID cards (15), bank cards (16 to 19), whatever else.
+_LONG = f"{_DIGIT}{{11,}}[xXｘＸ]?"
+#: Bank cards in groups of four, old ID cards in their groups.
+_CARD = f"{_DIGIT}{{4}}(?:{_GAP}{{1,2}}{_DIGIT}{{4}}){{3}}(?:{_GAP}{{1,2}}{_DIGIT}{{1,3}})?"
+_OLD_ID = f"{_DIGIT}{{6}}{_GAP}{{0,2}}{_DIGIT}{{6}}{_GAP}{{0,2}}{_DIGIT}{{3}}"
+_WORD = "A-Za-z0-9ａ-ｚＡ-Ｚ０-９"
+_EMAIL = rf"[{_WORD}_.+%-]{{1,64}}[ \u3000]?[@＠][ \u3000]?[{_WORD}-]+(?:[.．。][{_WORD}-]+)+"
+#: JS2026051200012: letters, a date, a running number. No phone, ID or bank card has this form.
+_CASE_NUMBER = r"(?<![A-Za-z])[A-Z]{1,6}-?20[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3,7}(?![0-9Xx])"
+
+_PERSONAL = re.compile(
+    f"{_EMAIL}|(?P<keep>{_CASE_NUMBER})"
+    f"|{_NO_DIGIT_BEFORE}(?:{_ID_CARD}|{_CARD}|{_OLD_ID}|{_MOBILE}|{_LANDLINE}|{_LONG}){_NO_DIGIT_BEHIND}"
+    f"|{_SAID}{_NO_DIGIT_BEHIND}"
+    f"|{_NO_DIGIT_BEFORE}{_BARE}"
+    f"|{_LONG}"
+)
+_MAY_HOLD = re.compile(f"{_DIGIT}|[@＠]")
+
+
+def mask(text: str) -> str:
+    """The text with phone numbers, ID-card numbers, e-mail addresses and bank cards as so many `*`.
+
+    Dates, times, amounts and short numbers stay. Masking twice changes nothing more.
+    """
+    if not _MAY_HOLD.search(text):
+        return text
+    return _PERSONAL.sub(lambda found: found["keep"] or "*" * len(found[0]), text)

@@ -1,0 +1,221 @@
+"""The alerts of a case's two timers, callback and rectification. Source: CONTRACT §3, Alerts.
+
+opened_at               due − lead              due
+    │─────────────────────────┼──────────────────┼──────────────────────────→ time
+                               due_soon ────────→ overdue ────────────────→
+                               until done, dismissed,   until done (`done_late`)
+                               extended, or overdue     or dismissed
+
+An accepted extension gives the rectification timer a second span; its alerts keep their ids:
+
+opened_at        due − lead   E      due               new due − lead         new due
+    │──────────────────┼──────┼───────┼ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ┼────────────────┼─────→
+                        due_soon → `extended`                     due_soon ──────→ overdue
+
+One alert_id is one alert for ever, so what the later span says, from the moment it says anything, replaces what the
+earlier one said.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from streams.rules.cases import Facts, case_of, gather
+from streams.rules.deadlines import DeadlineRules
+from streams.schemas.alert import Alert, AlertKind, Severity
+from streams.schemas.case import Opening
+from streams.schemas.case_event import CaseEvent
+
+#: A deadline is missed when now > due: this much after it.
+INSTANT = datetime.resolution
+
+Step = Literal["callback", "rectify"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One timer's run: what is due when, and when and why it stopped, if it did."""
+
+    step: Step
+    soon: datetime
+    due: datetime
+    done_at: datetime | None
+    dismissed_at: datetime | None
+    extended_at: datetime | None = None  # of a span that an extension ended
+
+    @property
+    def soon_kind(self) -> AlertKind:
+        """The alert that the span's end is near."""
+        return "callback_due_soon" if self.step == "callback" else "rectify_due_soon"
+
+    @property
+    def overdue_kind(self) -> AlertKind:
+        """The alert that it has passed."""
+        return "callback_overdue" if self.step == "callback" else "rectify_overdue"
+
+    def stop(self) -> tuple[datetime, str] | None:
+        """The first of done, dismissed and extended; of several at one instant the first of these."""
+        ends = ((self.done_at, "done"), (self.dismissed_at, "dismissed"), (self.extended_at, "extended"))
+        return min(((at, why) for at, why in ends if at is not None), key=lambda end: end[0], default=None)
+
+
+def timer_alerts(
+    opening: Opening,
+    events: Iterable[CaseEvent],
+    rules: DeadlineRules,
+    now: datetime,
+    announced: Mapping[str, Alert],
+) -> list[Alert]:
+    """Every timer alert of a case, firing or resolved, from the set of its events and the time.
+
+    An alert exists if it would have fired had everything been reported at once, whether or not anybody looked then:
+    so a `now` that jumps past both leaves a due_soon resolved as `overdue`, and a late callback leaves a
+    callback_overdue resolved as `done_late`.
+
+    Args:
+        opening: The bad review's case.
+        events: The case's events, in any order.
+        rules: Deadlines and the zone of the times in titles.
+        now: The present instant, aware. Events later than it count all the same: they were reported.
+        announced: Alerts announced of this case so far, by id. One that no longer follows comes out resolved as of
+            the instant it was raised, since it never truly stood: `met_in_time` (due_soon: `done`), `dismissed`,
+            `extended`, or `revised` where the district changed its settings.
+    """
+    facts = gather(opening, events, rules)
+    alerts = {alert.alert_id: alert for alert in _following(opening, facts, rules, now)}
+    for alert_id, earlier in announced.items():
+        if alert_id not in alerts:
+            alerts |= {alert.alert_id: alert for alert in _withdrawn(opening, facts, rules, earlier)}
+    return list(alerts.values())
+
+
+def next_moment(opening: Opening, events: Iterable[CaseEvent], rules: DeadlineRules, now: datetime) -> datetime | None:
+    """The first instant after `now` at which the case or its alerts change though nothing is reported; None: never.
+
+    due_soon begins at due − lead; overdue at the first instant after due (1 µs, the resolution of a datetime).
+    """
+    facts = gather(opening, events, rules)
+
+    def view(at: datetime) -> object:
+        alerts = {alert.alert_id: alert for alert in _following(opening, facts, rules, at)}
+        return case_of(opening, facts, at, 0), alerts
+
+    spans = _spans(opening, facts, rules)
+    moments = sorted({moment for span in spans for moment in (span.soon, span.due + INSTANT) if moment > now})
+    present = view(now) if moments else None
+    return next((moment for moment in moments if view(moment) != present), None)
+
+
+def _spans(opening: Opening, facts: Facts, rules: DeadlineRules) -> list[Span]:
+    """The case's timers; of two for rectification the one in force comes last."""
+
+    def span(step: Step, due: datetime, begin: datetime, extended_at: datetime | None = None) -> Span:
+        callback = step == "callback"
+        lead = rules.callback_lead if callback else rules.rectify_lead
+        done_at = facts.called_back_at if callback else facts.done_at
+        # A lead longer than the time there is: due soon from the beginning, not before it.
+        return Span(step, max(due - lead, begin), due, done_at, facts.dismissed_at, extended_at)
+
+    opened_at, extended_at = opening.opened_at, facts.extended_at
+    spans = [span("callback", facts.callback_due, opened_at)]
+    if extended_at is None or facts.rectify_due == facts.first_rectify_due:
+        return [*spans, span("rectify", facts.rectify_due, opened_at)]
+    return [
+        *spans,
+        span("rectify", facts.first_rectify_due, opened_at, extended_at),
+        span("rectify", facts.rectify_due, max(opened_at, extended_at)),
+    ]
+
+
+def _following(opening: Opening, facts: Facts, rules: DeadlineRules, now: datetime) -> Iterator[Alert]:
+    """The alerts that follow from the facts; of two with one id the later one counts."""
+    for span in _spans(opening, facts, rules):
+        stop = span.stop()
+        if now >= span.soon and (stop is None or stop[0] > span.soon):
+            if stop is not None and stop[0] <= span.due:
+                end: tuple[datetime, str] | None = stop
+            else:
+                end = (span.due, "overdue") if now > span.due else None
+            yield _alert(opening, span.soon_kind, span.soon, span.due, rules.zone, end)
+        if now > span.due and (stop is None or stop[0] > span.due):
+            end = (stop[0], "done_late" if stop[1] == "done" else stop[1]) if stop else None
+            yield _alert(opening, span.overdue_kind, span.due, span.due, rules.zone, end)
+
+
+def _withdrawn(opening: Opening, facts: Facts, rules: DeadlineRules, earlier: Alert) -> Iterator[Alert]:
+    """What to say of an announced alert that follows no more; nothing, if only the clock went back."""
+    span = next(each for each in reversed(_spans(opening, facts, rules)) if earlier.kind.startswith(each.step))
+    raised_at = earlier.raised_at
+    overdue = earlier.kind == span.overdue_kind
+    if span.done_at is not None and span.done_at <= raised_at:
+        why = "met_in_time" if overdue else "done"
+    elif span.dismissed_at is not None and span.dismissed_at <= raised_at:
+        why = "dismissed"
+    elif raised_at == (span.due if overdue else span.soon):
+        return
+    elif facts.extended_at is not None and span.step == "rectify":
+        why = "extended"
+    else:
+        why = "revised"
+    lead = timedelta() if overdue else span.due - span.soon
+    yield _alert(opening, earlier.kind, raised_at, raised_at + lead, rules.zone, (raised_at, why))
+
+
+#: kind: severity, Chinese title, English title
+_WORDS: dict[AlertKind, tuple[Severity, str, str]] = {
+    "callback_due_soon": ("info", "差评待回访:{place},{due} 到期", "Callback due soon: {place}, due {due}"),
+    "callback_overdue": ("critical", "差评回访逾期:{place},{due} 到期", "Callback overdue: {place}, due {due}"),
+    "rectify_due_soon": ("info", "差评待整改:{place},{due} 到期", "Rectification due soon: {place}, due {due}"),
+    "rectify_overdue": ("critical", "差评整改逾期:{place},{due} 到期", "Rectification overdue: {place}, due {due}"),
+}
+
+
+def _alert(
+    opening: Opening,
+    kind: AlertKind,
+    raised_at: datetime,
+    due: datetime,
+    zone: ZoneInfo,
+    end: tuple[datetime, str] | None,
+) -> Alert:
+    severity, title, title_en = _WORDS[kind]
+    place = (
+        opening.department_name or opening.department_id,
+        opening.hall_name or opening.hall_id,
+        opening.window_name or opening.window_id,
+    )
+    named = list(dict.fromkeys(filter(None, place)))
+    when = _local(due, zone)
+    return Alert(
+        alert_id=f"{kind}:{opening.case_id}",
+        kind=kind,
+        severity=severity,
+        state="resolved" if end else "firing",
+        resolution=end[1] if end else None,
+        raised_at=raised_at,
+        resolved_at=end[0] if end else None,
+        department_id=opening.department_id,
+        department_name=opening.department_name,
+        hall_id=opening.hall_id,
+        hall_name=opening.hall_name,
+        window_id=opening.window_id,
+        staff_id=opening.staff_id,
+        staff_name=opening.staff_name,
+        service_id=opening.service_id,
+        service_name=opening.service_name,
+        case_id=opening.case_id,
+        review_ids=(opening.case_id,),
+        cause=opening.cause,
+        title=title.format(place=" ".join(named) or f"渠道 {opening.channel}", due=when),
+        title_en=title_en.format(place=", ".join(named) or f"channel {opening.channel}", due=when),
+    )
+
+
+def _local(due: datetime, zone: ZoneInfo) -> str:
+    """A due time as people write it: the end of a day is its 24:00."""
+    local = due.astimezone(zone)
+    if (local.hour, local.minute, local.second, local.microsecond) == (0, 0, 0, 0):
+        return f"{local.date() - timedelta(days=1)} 24:00"
+    return f"{local:%Y-%m-%d %H:%M}"

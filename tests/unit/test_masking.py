@@ -1,0 +1,96 @@
+"""Personal data in comments. Source: CONTRACT §3, Personal data."""
+
+import pytest
+
+from streams.rules.masking import mask
+
+PERSONAL = [
+    "13812345678",
+    "138 1234 5678",
+    "138-1234-5678",
+    "+86 138-1234-5678",
+    "+8613812345678",
+    "0086 13812345678",
+    "（86）13812345678",
+    "１３８１２３４５６７８",
+    "021-57921234",
+    "(021)57921234",
+    "02157921234",
+    "0512 6789 1234",
+    "0512-67891234转801",
+    "+86-21-57921234",
+    "400-820-8820",
+    "57921234",
+    "5792123",
+    "31010119900101123X",
+    "31010119900101123x",
+    "310101199001011234",
+    "310101 19900101 123X",
+    "３１０１０１１９９００１０１１２３Ｘ",
+    "310101900101123",
+    "310101 900101 123",
+    "6222021234567890",
+    "6222 0212 3456 7890",
+    "6222021234567890123",
+    "6222-0212-3456-7890-123",
+    "someone.else+tag@mail.example.com",
+    "123456@qq.com",
+    "ａｂｃ＠ｑｑ．ｃｏｍ",
+]
+
+ORDINARY = [
+    "2026-05-12",
+    "2026/05/12 10:30:00",
+    "２０２６-05-12",
+    "20260512",
+    "2026.05.12",
+    "2026年5月12日13:45",
+    "2026-05-12 2026-05-13 10点",
+    "2026-2027年度",
+    "10:00-11:30",
+    "1380元",
+    "5792123元",
+    "12345热线",
+    "A012号",
+    "JS-2026-000123",
+    "JS2026051200012",
+    "办件编号57921234",
+    "等了90分钟, 跑了3趟, 花了12.50",
+    "3楼5号窗口, 2个人",
+]
+
+
+@pytest.mark.parametrize("number", PERSONAL)
+def test_personal_data_is_masked_with_as_many_stars(number: str) -> None:
+    assert mask(f"我的是{number},请回复") == f"我的是{'*' * len(number)},请回复"
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_dates_times_amounts_and_case_numbers_stay(text: str) -> None:
+    assert mask(f"办理于{text}完成") == f"办理于{text}完成"
+
+
+def test_several_in_one_text_are_all_masked() -> None:
+    assert mask("13812345678或021-57921234,a@b.cn") == "***********或************,******"
+
+
+def test_two_phone_numbers_without_anything_between_are_masked() -> None:
+    assert mask("1381234567813912345678") == "*" * 22
+
+
+def test_a_date_before_a_phone_number_stays() -> None:
+    assert mask("2026-05-12 13812345678") == "2026-05-12 ***********"
+
+
+def test_a_long_number_of_unknown_kind_is_masked() -> None:
+    assert mask("编号201234567890") == "编号************"
+
+
+def test_a_local_number_is_masked_where_a_word_says_it_is_one() -> None:
+    assert mask("电话：5792 1234") == "电话" + "*" * 10
+
+
+def test_a_text_without_digits_comes_back_itself() -> None:
+    text = "态度很好,谢谢"
+    assert mask(text) is text
+    assert mask("") == ""
