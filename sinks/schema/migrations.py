@@ -1,4 +1,4 @@
-"""Bringing a database up to date: tables by numbered migrations, views made anew. Safe to run twice, or by two at once."""
+"""Bringing a database up to date: tables by numbered migrations, views made anew. Safe to run twice, or at once."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 from sinks.base import Sink, SinkError
 from sinks.schema.tables import TABLES, create_table
 
-#: What each version of the schema adds: its number and the tables it creates. Append; never change what has been released.
+#: What each version of the schema adds: its number and the tables it creates. Append; never change what is released.
 MIGRATIONS: tuple[tuple[int, tuple[str, ...]], ...] = ((1, ("reviews", "daily_cells", "cases", "alerts")),)
 
 SCHEMA_VERSION = MIGRATIONS[-1][0]
@@ -48,7 +48,9 @@ def check_schema(sink: Sink) -> None:
     sink.ping()
     version = schema_version(sink)
     if version < SCHEMA_VERSION:
-        raise SinkError(f"the ClickHouse schema is at version {version}, {SCHEMA_VERSION} is needed: run `haochaping migrate`")
+        raise SinkError(
+            f"the ClickHouse schema is at version {version}, {SCHEMA_VERSION} is needed: run `haochaping migrate`"
+        )
 
 
 def migrate(sink: Sink, *, zone: str, repeat_window_days: int) -> list[str]:

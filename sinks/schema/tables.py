@@ -9,7 +9,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Kind = Literal[
-    "text", "maybe text", "texts", "number", "maybe number", "small", "flag", "maybe flag", "day", "instant", "maybe instant"
+    "text",
+    "maybe text",
+    "texts",
+    "number",
+    "maybe number",
+    "small",
+    "flag",
+    "maybe flag",
+    "day",
+    "instant",
+    "maybe instant",
 ]
 
 

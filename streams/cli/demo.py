@@ -19,7 +19,7 @@ import typer
 
 from streams.cli.common import progress
 from streams.cli.demo_report import print_report
-from streams.district import Plan, references, timeline, truth
+from streams.district import Plan, references, timeline
 from streams.errors import HaochapingError
 from streams.runtime.admin import check_topics, create_topics, open_admin
 from streams.runtime.embedded_broker import start_broker
@@ -56,7 +56,7 @@ def demo(
         )
         asyncio.run(_create(settings))
         typer.echo(f"好差评 demo: {reviews:,} reviews, embedded Kafka and ClickHouse, one worker", err=True)
-        asyncio.run(_publish(settings, references(plan), 1300, "reference"))
+        asyncio.run(_publish(settings, _references(plan), 900, "reference"))
         worker, log = _start_worker(settings, folder)
         stack.callback(_stop, worker)
         started = time.monotonic()
@@ -75,6 +75,13 @@ def demo(
                 typer.echo("stopped")
         else:
             typer.echo("\nSee it on the board: make demo SERVE=1")
+
+
+def _references(plan: Plan) -> Iterator[tuple[str, bytes | None, bytes]]:
+    """The references as records, keyed by their ids."""
+    for topic, record in references(plan):
+        # Each record's id is its first field.
+        yield topic, str(next(iter(record.values()))).encode(), orjson.dumps(record)
 
 
 def _free_port() -> int:
@@ -207,7 +214,6 @@ async def _replay(settings: Settings, plan: Plan, process: subprocess.Popen[byte
         worker = _Worker(settings, process, session)
         await worker.until("/readyz", "ready")
         started = time.monotonic()
-        expected = truth(plan)
         published = await _publish(settings, timeline(plan), plan.reviews, "reviews")
         with progress() as bar:
             task = bar.add_task("processing", total=plan.reviews)
@@ -234,4 +240,4 @@ async def _replay(settings: Settings, plan: Plan, process: subprocess.Popen[byte
             dimension: await worker.get("/api/views/bi_daily", dimension=dimension, limit=100_000)
             for dimension in ("district", "category")
         }
-        return {"truth": expected, "published": published, "processing": processing, "views": views, "daily": daily}
+        return {"published": published, "processing": processing, "views": views, "daily": daily}

@@ -3,7 +3,8 @@
 import typer
 
 from sinks import open_sink
-from sinks.schema import SCHEMA_VERSION, migrate as bring_up_to_date
+from sinks.schema import SCHEMA_VERSION
+from sinks.schema import migrate as bring_up_to_date
 from streams.cli.common import load_settings
 
 

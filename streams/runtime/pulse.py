@@ -113,9 +113,7 @@ class Pulse:
         worker.metrics.ready.set(worker.recovered and up)
         if up and self.idle:
             try:
-                rows = await worker.sink.read(
-                    lambda sink: sink.query("SELECT sum(difference) FROM bi_reconcile").rows
-                )
+                rows = await worker.sink.read(lambda sink: sink.query("SELECT sum(difference) FROM bi_reconcile").rows)
                 worker.metrics.reconcile_difference.set(float(rows[0][0] or 0))
             except HaochapingError as exc:
                 log.debug("reconciliation not measured: %s", exc)

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from sinks.base import Sink
-
 from streams.errors import HaochapingError
 from streams.metrics import Metrics
 

@@ -33,7 +33,9 @@ def parse_time(value: object, zone: ZoneInfo = _DEFAULT_ZONE) -> datetime:
             raise ValueError
         return time
     except (ValueError, OverflowError):
-        raise ValueError("must be an RFC 3339 time that exists, from 1970 to 2199, such as 2026-05-12T09:30:00+08:00") from None
+        raise ValueError(
+            "must be an RFC 3339 time that exists, from 1970 to 2199, such as 2026-05-12T09:30:00+08:00"
+        ) from None
 
 
 def _validate_time(value: object, info: ValidationInfo) -> datetime:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from sinks.views import ViewRequestError, read_view, to_csv
 
+from sinks.views import ViewRequestError, read_view, to_csv
 from streams import __version__
 from streams.errors import HaochapingError
 
@@ -98,7 +98,9 @@ class WebServer:
             unknown = query.keys() - set(PARAMETERS)
             if unknown:
                 raise ViewRequestError(f"unknown parameter {min(unknown)!r}; there are {', '.join(PARAMETERS)}, format")
-            rows = await self._worker.sink.read(lambda sink: read_view(sink, view, zone=self._worker.settings.zone, **query))
+            rows = await self._worker.sink.read(
+                lambda sink: read_view(sink, view, zone=self._worker.settings.zone, **query)
+            )
         except ViewRequestError as exc:
             return _json({"error": str(exc)}, 400)
         except HaochapingError as exc:

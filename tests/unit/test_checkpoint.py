@@ -101,9 +101,7 @@ async def test_what_was_abandoned_is_never_committed(stage: Stage, checkpoint: C
     assert waiting.cancelled()
 
 
-async def test_a_chunk_sent_while_its_partition_went_away_leaves_no_trace(
-    stage: Stage, checkpoint: Checkpoint
-) -> None:
+async def test_a_chunk_sent_while_its_partition_went_away_leaves_no_trace(stage: Stage, checkpoint: Checkpoint) -> None:
     gate = asyncio.Event()
     send = stage.send
 

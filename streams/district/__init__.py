@@ -1,0 +1,8 @@
+"""A synthetic district: 27 departments, 14 halls, 322 windows, and a year of reviews with the stories of DOMAIN.md."""
+
+from streams.district.places import references
+from streams.district.plan import Plan
+from streams.district.timeline import timeline
+from streams.district.truth import Truth, truth
+
+__all__ = ["Plan", "Truth", "references", "timeline", "truth"]

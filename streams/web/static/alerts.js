@@ -1,0 +1,123 @@
+// Alerts: what fires first, the gravest at the top; then what has been dealt with, the latest at the top.
+
+import { countdown } from "./countdown.js";
+import { both, byId, en, h, reconcile, SHORT } from "./dom.js";
+import { reviewList } from "./reviews.js";
+import { instant, span, stamp } from "./time.js";
+import * as words from "./words.js";
+
+const GRAVITY = { critical: 0, warning: 1, info: 2 };
+const HOUR = 3_600_000;
+
+/** Kinds of resolved alerts one may look at; reminders are not worth remembering. */
+const FILTERS = [
+  ["", ["全部", "all"]],
+  ["repeat_staff", ["人员", "person"]],
+  ["repeat_category", ["复发", "again"]],
+  ["overdue", ["逾期", "overdue"]],
+  ["trend", ["趋势", "trend"]],
+];
+
+let filter = "";
+let everything = { firing: false, resolved: false };
+
+/** Build the filter; `changed` draws again. */
+export function setUpAlerts(changed) {
+  const select = h("select", {
+    "aria-label": "告警类别 Kind of alert",
+    change: (event) => {
+      filter = event.currentTarget.value;
+      changed();
+    },
+  }, FILTERS.map(([value, [chinese, english]]) => h("option", { value }, `${chinese} ${english}`)));
+  byId("resolved-kinds").replaceChildren(select);
+}
+
+/** `cases`: Map of case id → case, for the reviews behind an alert. `again` draws again. */
+export function showAlerts(alerts, cases, now, again) {
+  const firing = alerts
+    .filter((alert) => alert.state === "firing")
+    .sort((a, b) => GRAVITY[a.severity] - GRAVITY[b.severity] || instant(b.raised_at) - instant(a.raised_at));
+  const resolved = alerts
+    .filter((alert) => alert.state === "resolved" && alert.severity !== "info" && alert.kind.includes(filter))
+    .sort((a, b) => instant(b.resolved_at) - instant(a.resolved_at));
+  showCount(firing);
+  draw("firing", byId("alerts-list"), firing, ["目前没有告警", "nothing fires"], cases, now, again);
+  draw("resolved", byId("resolved-list"), resolved, ["暂无", "none yet"], cases, now, again);
+}
+
+function showCount(firing) {
+  const of = (severity) => firing.filter((alert) => alert.severity === severity).length;
+  byId("alerts-count").replaceChildren(
+    ...Object.keys(GRAVITY).filter(of).map((severity) =>
+      h("span", { class: "badge", "data-severity": severity }, words.severity(severity)[0], " ", String(of(severity)))),
+  );
+}
+
+function draw(name, list, alerts, none, cases, now, again) {
+  const shown = everything[name] ? alerts : alerts.slice(0, SHORT);
+  const rows = [...shown];
+  if (alerts.length === 0) rows.push({ alert_id: "none", none });
+  else if (alerts.length > shown.length) rows.push({ alert_id: "more", more: alerts.length });
+  const more = () => {
+    everything = { ...everything, [name]: true };
+    again();
+  };
+  reconcile(
+    list,
+    rows,
+    (row) => row.alert_id,
+    // The year of `now` decides how dates are written.
+    (row) => JSON.stringify([row, (row.review_ids ?? []).map((id) => cases.get(id)), new Date(now).getFullYear()]),
+    (row) => {
+      if (row.none) return h("li", { class: "nothing" }, both(row.none));
+      if (row.more) return h("li", { class: "more" }, h("button", { type: "button", click: more }, `显示全部 ${row.more} 条 `, en("show all")));
+      return item(row, cases, now);
+    },
+  );
+}
+
+function item(alert, cases, now) {
+  const ids = alert.review_ids ?? [];
+  return h("li", { class: "alert", "data-severity": alert.severity, "data-state": alert.state, "data-alert": alert.alert_id },
+    h("p", { class: "kind" },
+      alert.state === "firing"
+        ? h("span", { class: "badge", "data-severity": alert.severity }, both(words.severity(alert.severity)))
+        : h("span", { class: "badge", "data-severity": "done" }, both(words.resolution(alert.resolution))),
+      h("span", null, both(words.kind(alert.kind))),
+      words.cause(alert.cause)[1] && h("span", { class: "cause" }, both(words.cause(alert.cause)))),
+    h("h3", null, alert.title || alert.alert_id),
+    alert.title_en && h("p", { class: "english", lang: "en" }, alert.title_en),
+    h("p", { class: "meta" }, when(alert, cases, now)),
+    ids.length > 0 && h("details", null,
+      h("summary", null, `相关差评 ${ids.length} 条 `, en(ids.length === 1 ? "review" : "reviews")),
+      reviewList(ids, cases, now)),
+  );
+}
+
+function when(alert, cases, now) {
+  const raised = h("time", { datetime: alert.raised_at }, stamp(alert.raised_at, now));
+  if (alert.state === "resolved") {
+    const [chinese, english] = span(instant(alert.resolved_at) - instant(alert.raised_at));
+    return [raised, " → ", h("time", { datetime: alert.resolved_at }, stamp(alert.resolved_at, now)), ` · 历时 ${chinese} `, en(`took ${english}`)];
+  }
+  const due = dueOf(alert, cases);
+  const running = due && [
+    alert.kind.startsWith("repeat") && ["整改 ", en("rectify"), " "],
+    countdown(due, alert.kind === "callback_due_soon" ? 4 * HOUR : 24 * HOUR, now),
+    " · ",
+  ];
+  return [running, raised, " 触发 ", en("raised")];
+}
+
+/**
+ * The deadline an alert waits for: an overdue one was raised at it, a reminder's stands in its case, and a repeated
+ * review's alert ends with that review's rectification. None for a trend.
+ */
+function dueOf(alert, cases) {
+  if (alert.kind.endsWith("_overdue")) return alert.raised_at;
+  if (alert.kind === "trend") return null;
+  const row = cases.get(alert.case_id || alert.review_ids[alert.review_ids.length - 1]);
+  if (!row || row.state === "closed" || row.state === "dismissed") return null;
+  return alert.kind === "callback_due_soon" ? row.callback_due : row.rectify_due;
+}

@@ -1,0 +1,249 @@
+// The board: what is read when, and who draws it. Everything it shows stands in the views; events only say when to look.
+
+import { ApiError, listen, readiness, view } from "./api.js";
+import { setUpAlerts, showAlerts } from "./alerts.js";
+import { showCases } from "./cases.js";
+import { Clock } from "./clock.js";
+import { tick } from "./countdown.js";
+import { both, byId, choice, en } from "./dom.js";
+import { showFigures } from "./figures.js";
+import { sum, whole } from "./numbers.js";
+import { setUpRankings, showCategories, showHalls } from "./rankings.js";
+import { showRecurrence } from "./recurrence.js";
+import { Refresher } from "./refresh.js";
+import { local } from "./time.js";
+import { setUpTrend, showTrend } from "./trend.js";
+
+const EVERYTHING = 100_000; // a view's own limit is 1000
+
+/** Milliseconds between two looks: at what an event touched, at what costs the worker more, and at what no event tells. */
+const LIVE = 1000;
+const HEAVY = 5000;
+const POLL = 5000;
+const GOOD_REVIEWS = 15_000;
+
+const clock = new Clock();
+const data = { days: [], category: [], hall: [], alerts: [], cases: [], months: [], recurrence: [], weeks: [] };
+let period = "year";
+
+// --- what is counted ---------------------------------------------------------------------------------------------
+
+/** The first day of the period, by the newest day there is: this year, or twelve months with the running one. */
+function firstDay() {
+  const newest = data.days.length > 0 ? data.days[data.days.length - 1].day : local(clock.now()).slice(0, 10);
+  const [year, month] = newest.split("-").map(Number);
+  if (period === "year") return `${year}-01-01`;
+  return month === 12 ? `${year}-01-01` : `${year - 1}-${String(month + 1).padStart(2, "0")}-01`;
+}
+
+const within = (rows, field) => rows.filter((row) => row[field].slice(0, 7) >= firstDay().slice(0, 7));
+
+// --- drawing -----------------------------------------------------------------------------------------------------
+
+const casesById = () => new Map(data.cases.map((row) => [row.case_id, row]));
+
+const drawAlerts = () => showAlerts(data.alerts, casesById(), clock.now(), drawAlerts);
+const drawCases = () => showCases(data.cases, clock.now(), drawCases);
+const drawCategories = () => showCategories(data.category, sum(within(data.days, "day"), "bad"), data.weeks);
+
+function drawPeriod() {
+  const days = within(data.days, "day");
+  showFigures(days, within(data.months, "month"), data.cases);
+  showTrend(days);
+  showRecurrence(within(data.recurrence, "month"));
+  drawCategories();
+}
+
+function drawClock() {
+  const now = clock.now();
+  const label = clock.byEvents ? ["数据时间", "replay"] : ["现在", "now"];
+  byId("clock").replaceChildren(label[0], " ", local(now).replace("T", " ").slice(0, clock.byEvents ? 16 : 19), " ", en(label[1]));
+  tick(now);
+}
+
+// --- reading -----------------------------------------------------------------------------------------------------
+
+const troubles = new Map();
+
+/** Read one view; say on the board when it cannot be read, and keep what was read before. */
+async function read(name, parameters, take) {
+  try {
+    take(await view(name, { limit: EVERYTHING, ...parameters }));
+    troubles.delete(name);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    troubles.set(name, error.status === 0 ? "无应答 no answer" : error.message);
+    throw error;
+  } finally {
+    showState();
+  }
+}
+
+const readers = {
+  days: new Refresher(() => read("bi_daily", { dimension: "district" }, (rows) => {
+    const before = firstDay();
+    data.days = rows.sort((a, b) => (a.day < b.day ? -1 : 1));
+    if (rows.length > 0) clock.seeDay(rows[rows.length - 1].day);
+    loaded = true;
+    if (firstDay() !== before) touch("category", "hall"); // the first answer, or a new year
+    drawPeriod();
+  }), LIVE),
+  category: new Refresher(() => read("bi_daily", { dimension: "category", day_from: firstDay() }, (rows) => {
+    data.category = rows.sort((a, b) => (a.day < b.day ? -1 : 1));
+    drawCategories();
+  }), HEAVY),
+  hall: new Refresher(() => read("bi_daily", { dimension: "hall", day_from: firstDay() }, (rows) => {
+    data.hall = rows.sort((a, b) => (a.day < b.day ? -1 : 1));
+    showHalls(data.hall);
+  }), HEAVY),
+  alerts: new Refresher(() => read("bi_alerts", {}, (rows) => {
+    data.alerts = rows;
+    clock.seeAlerts(rows);
+    drawAlerts();
+  }), LIVE),
+  cases: new Refresher(() => read("bi_cases", {}, (rows) => {
+    data.cases = rows;
+    clock.seeCases(rows);
+    drawCases();
+    drawAlerts();
+    drawPeriod();
+  }), LIVE),
+  months: new Refresher(() => read("bi_timeliness", {}, (rows) => {
+    data.months = rows;
+    drawPeriod();
+  }), LIVE),
+  recurrence: new Refresher(() => read("bi_recurrence", {}, (rows) => {
+    data.recurrence = rows;
+    drawPeriod();
+  }), HEAVY),
+  weeks: new Refresher(readWeeks, HEAVY),
+};
+
+/** A worker may not have this view: then there are no marks, and it is not asked again. */
+let hasWeeks = true;
+
+async function readWeeks() {
+  if (!hasWeeks) return;
+  try {
+    data.weeks = await view("bi_category_trend", { limit: EVERYTHING });
+    drawCategories();
+  } catch (error) {
+    if (error.status === 400 || error.status === 404) hasWeeks = false;
+  }
+}
+
+const touch = (...names) => names.forEach((name) => readers[name].touch());
+const touchAll = () => Object.values(readers).forEach((reader) => reader.hurry());
+
+const TOUCHED = {
+  bad_review: ["days", "category", "hall", "recurrence", "weeks"],
+  alert: ["alerts"],
+  case: ["cases", "months"],
+};
+
+// --- the worker's state -------------------------------------------------------------------------------------------
+
+let streaming = null; // null until the stream has opened or failed for the first time
+let answer = null; // of /readyz; null: none
+let asked = false; // whether there is or could have been an answer
+let loaded = false; // whether the district's days have been read
+
+const LINKS = {
+  connecting: ["正在连接", "connecting"],
+  live: ["实时", "live"],
+  recovering: ["恢复中", "recovering"],
+  deaf: ["实时中断，自动重连", "no live events, retrying"],
+  away: ["已断开，自动重连", "disconnected, retrying"],
+};
+
+function linkState() {
+  if (!asked) return "connecting";
+  if (!answer) return "away";
+  if (!answer.ready) return "recovering";
+  return { true: "live", false: "deaf", null: "connecting" }[streaming];
+}
+
+function showState() {
+  const link = linkState();
+  const box = byId("link");
+  if (box.dataset.link !== link) {
+    box.dataset.link = link;
+    byId("link-text").replaceChildren(...both(LINKS[link]));
+  }
+  const lag = answer?.lag;
+  byId("lag").replaceChildren(
+    "积压 ", lag === null || lag === undefined ? "—" : `${whole(lag)} 条`, " ", en(answer?.idle ? "lag · idle" : "lag"));
+  byId("lag").dataset.behind = String((lag ?? 0) > 10_000);
+  showTrouble(link);
+  document.body.dataset.state = loaded ? (data.days.length > 0 ? "full" : "empty") : troubles.size > 0 || link === "away" ? "error" : "loading";
+  byId("empty").hidden = document.body.dataset.state !== "empty";
+}
+
+function showTrouble(link) {
+  const box = byId("trouble");
+  const [view, why] = troubles.entries().next().value ?? [];
+  let words = null;
+  if (link === "away") {
+    words = ["连不上工作进程，正在自动重试；页面上是断开前的数据。", "The worker does not answer; retrying. What is shown is from before."];
+  } else if (link === "recovering") {
+    words = ["工作进程正在恢复状态或等待数据库，数据可能不全。", "The worker is recovering its state or waiting for its database."];
+  } else if (view) {
+    words = [`读取 ${view} 失败（${why}），正在自动重试。`, `Reading ${view} failed; retrying.`];
+  }
+  const text = words?.join() ?? "";
+  if (box.dataset.text === text) return;
+  box.dataset.text = text;
+  box.hidden = !words;
+  box.replaceChildren(...(words ? both(words) : []));
+}
+
+async function poll() {
+  const before = answer;
+  try {
+    answer = await readiness();
+    clock.tell(answer);
+    if (answer.ready && !before?.ready && asked) touchAll();
+    else if (answer.ready && streaming === false) touch(...Object.keys(readers)); // a proxy may let no events through
+  } catch {
+    answer = null;
+  }
+  asked = true;
+  showState();
+  setTimeout(poll, answer ? POLL : POLL / 2);
+}
+
+// --- from here on ----------------------------------------------------------------------------------------------
+
+function announce(alert) {
+  if (alert.state === "firing" && alert.severity !== "info") byId("announcement").textContent = `新告警：${alert.title}`;
+}
+
+choice(byId("period"), [["year", ["今年以来", "this year"]], ["months", ["近 12 个月", "12 months"]]], period, (chosen) => {
+  period = chosen;
+  touch("category", "hall");
+  drawPeriod();
+});
+setUpAlerts(() => drawAlerts());
+setUpTrend();
+setUpRankings();
+touchAll();
+poll();
+listen(Object.keys(TOUCHED), {
+  heard(kind, event) {
+    if (kind === "bad_review") clock.seeReview(event);
+    if (kind === "alert") announce(event);
+    touch(...TOUCHED[kind]);
+  },
+  opened() {
+    if (streaming === false) touchAll(); // what happened meanwhile, nobody told
+    streaming = true;
+    showState();
+  },
+  closed() {
+    streaming = false;
+    showState();
+  },
+});
+setInterval(drawClock, 1000);
+setInterval(() => document.hidden || touch("days", "hall"), GOOD_REVIEWS);
+drawClock();

@@ -1,0 +1,34 @@
+// The bad reviews behind an alert, and where each stands.
+
+import { both, en, h } from "./dom.js";
+import { stamp } from "./time.js";
+import * as words from "./words.js";
+
+const STATES = {
+  open: ["待回访", "to call back"],
+  called_back: ["已回访，待整改", "called back"],
+  rectified: ["已整改，待回复", "rectified"],
+  closed: ["已办结", "closed"],
+  dismissed: ["核实不成立", "dismissed"],
+};
+
+/** A list of the reviews named, from their cases; one not known here is its id alone. */
+export function reviewList(ids, cases, now) {
+  return h("ul", { class: "reviews" }, ids.map((id) => {
+    const row = cases.get(id);
+    if (!row) return h("li", null, h("code", null, id));
+    return h("li", null,
+      h("p", { class: "meta" },
+        h("time", { datetime: row.occurred_at }, stamp(row.occurred_at, now)), " · ",
+        both(words.rating(row.rating)), " · ", row.service_name || row.service_id || words.channel(row.channel)[0],
+        " · ", both(STATES[row.state] ?? [row.state, ""]), " ", h("code", null, id)),
+      row.comment && h("blockquote", null, row.comment),
+      row.measure && h("p", { class: "measure" }, "措施 ", en("measure"), "：", row.measure),
+    );
+  }));
+}
+
+/** Labels of what a review complains about. */
+export const categoryTags = (categories) =>
+  (categories ?? []).length > 0 && h("ul", { class: "tags", "aria-label": "类别 Categories" },
+    categories.map((name) => h("li", null, both(words.category(name)))));

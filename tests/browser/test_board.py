@@ -1,0 +1,454 @@
+"""The board in a real browser: the real files and event stream, with views that answer from test data.
+
+Needs Debian's `chromium` (and `fonts-noto-cjk` to look at), and playwright from PyPI, which drives it.
+"""
+
+import re
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from streams.web import stream
+
+playwright = pytest.importorskip(
+    "playwright.async_api", reason="the board's tests need playwright: pip install playwright"
+)
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="the board's tests need a browser: apt-get install chromium")
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+STATIC = Path(stream.__file__).parent / "static"
+CHINA = timezone(timedelta(hours=8))
+COMMENT = "<script>window.stolen = 1</script><img src=x onerror='window.stolen = 2'>态度差"
+
+Json = dict[str, Any]
+expect = playwright.expect
+
+
+class District:
+    """Test data around one instant, as the views give it: 10 days, three halls, a person with two bad reviews."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now.astimezone(CHINA).replace(microsecond=0)
+        first = self.now.date().replace(day=1)  # one month of one year, whatever day it is
+        self.days = sorted({str(max(first, (self.now - timedelta(days=ago)).date())) for ago in range(10)})
+        self.daily = {
+            "district": [self.daily_row(day, "district", "all", "", 1000, 1) for day in self.days],
+            "hall": [
+                self.daily_row(day, "hall", hall, name, reviews, bad)
+                for day in self.days
+                for hall, name, reviews, bad in (("h1", "石化", 400, 1), ("h2", "朱泾", 500, 0), ("", "", 100, 0))
+            ],
+            "category": [self.daily_row(self.days[-1], "category", "attitude", "态度差", 2, 2)],
+        }
+        self.cases = [
+            self.case("r1", hours=-60, state="closed", called=-55, rectified=-20, replied=-20),
+            self.case("r2", hours=-2, comment=COMMENT),
+            self.case("r3", hours=-30, comment="等了一个多小时", categories=["queue"], cause="process"),
+        ]
+        self.alerts = [
+            self.alert("callback_overdue:r3", hours=-6, case_id="r3", review_ids=["r3"], title="差评回访逾期:石化"),
+            self.alert(
+                "repeat_staff:s1:r2", hours=-2, review_ids=["r1", "r2"], title="窗口人员王某 90 天内第 2 次差评"
+            ),
+            self.alert("callback_due_soon:r9", hours=-1, severity="info", title="差评待回访"),
+            self.alert(
+                "repeat_category:h1:queue:r0",
+                hours=-900,
+                severity="warning",
+                state="resolved",
+                resolution="handled",
+                resolved_at=self.at(-850),
+                title="石化“排队时间长”复发",
+            ),
+        ]
+        month = {"month": f"{self.days[-1][:7]}-01"}
+        self.views: dict[str, list[Json]] = {
+            "bi_cases": self.cases,
+            "bi_alerts": self.alerts,
+            "bi_timeliness": [
+                month
+                | {"department_id": "d1", "department_name": "人社局", "cases": 5, "dismissed": 1}
+                | {"called_back_on_time": 3, "callback_rate": 0.75, "rectified_on_time": 2, "rectify_rate": 1.0},
+                month
+                | {"department_id": "", "department_name": "", "cases": 9, "dismissed": 0}
+                | {"called_back_on_time": 0, "callback_rate": None, "rectified_on_time": 0, "rectify_rate": None},
+            ],
+            "bi_recurrence": [
+                month | {"hall_id": "h1", "hall_name": "石化", "category": "queue", "bad": 4, "recurrences": 1}
+            ],
+            "bi_category_trend": [
+                {"week": "2026-01-05", "category": "attitude", "bad": 6, "share": 0.5, "expected": 1.2, "p": 0.001}
+            ],
+        }
+
+    def at(self, hours: float | None) -> str | None:
+        """An instant so many hours from now."""
+        return None if hours is None else (self.now + timedelta(hours=hours)).isoformat()
+
+    @staticmethod
+    def daily_row(day: str, dimension: str, member: str, name: str, reviews: int, bad: int) -> Json:
+        row = {"day": day, "dimension": dimension, "member_id": member, "member_name": name}
+        return row | {"reviews": reviews, "bad": bad, "bad_rate": bad / reviews, "three_match": reviews}
+
+    def case(self, case_id: str, hours: float, **fields: Any) -> Json:
+        called, rectified, replied = (self.at(fields.pop(name, None)) for name in ("called", "rectified", "replied"))
+        return {
+            "case_id": case_id,
+            "occurred_at": self.at(hours),
+            "opened_at": self.at(hours),
+            "callback_due": self.at(hours + 24),
+            "rectify_due": self.at(hours + 120),
+            "called_back_at": called,
+            "rectified_at": rectified,
+            "replied_at": replied,
+            "dismissed_at": None,
+            "extended_at": None,
+            "state": "open",
+            "callback_on_time": None if called is None and hours > -24 else called is not None,
+            "rectify_on_time": None if rectified is None else True,
+            "hall_name": "石化街道社区事务受理服务中心",
+            "window_name": "3 号窗口",
+            "staff_name": "王某",
+            "service_name": "社保卡申领",
+            "channel": "window",
+            "rating": 1,
+            "categories": ["attitude"],
+            "cause": "conduct",
+            "comment": None,
+            "measure": None,
+        } | fields
+
+    def alert(self, alert_id: str, hours: float, **fields: Any) -> Json:
+        raised = self.at(hours)
+        return {
+            "alert_id": alert_id,
+            "kind": alert_id.split(":")[0],
+            "severity": "critical",
+            "state": "firing",
+            "resolution": None,
+            "raised_at": raised,
+            "detected_at": raised,
+            "resolved_at": None,
+            "case_id": None,
+            "category": None,
+            "count": 1,
+            "review_ids": [],
+            "cause": "conduct",
+            "title": "",
+            "title_en": f"In English: {alert_id}",
+        } | fields
+
+
+class Worker:
+    """The worker's HTTP port without the worker: the routes of CONTRACT §7 that the board reads."""
+
+    def __init__(self, district: District) -> None:
+        self.district = district
+        self.events = stream.EventStream()
+        self.readiness: Json = {"ready": True, "lag": 12, "idle": False}
+        self.broken: dict[str, str] = {}  # view: error of a 503
+        self.asked: list[str] = []
+        self._port = 0
+        self._runner: web.AppRunner | None = None
+        self._listeners: list[web.Request] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}/"
+
+    async def start(self) -> None:
+        """Listen; after a stop on the same port as before."""
+        application = web.Application()
+        application.router.add_get("/", self._board)
+        application.router.add_static("/static", STATIC)
+        application.router.add_get("/readyz", self._readyz)
+        application.router.add_get("/api/views/{view}", self._view)
+        application.router.add_get("/api/stream", self._stream)
+        self._runner = web.AppRunner(application, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        self._port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def break_streams(self) -> None:
+        """As a proxy does that tires of a long answer."""
+        for request in self._listeners:
+            if request.transport is not None:
+                request.transport.close()
+        self._listeners.clear()
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        self._listeners.append(request)
+        return await self.events.serve(request)
+
+    async def _board(self, request: web.Request) -> web.FileResponse:
+        return web.FileResponse(STATIC / "board.html")
+
+    async def _readyz(self, request: web.Request) -> web.Response:
+        return web.json_response(self.readiness, status=200 if self.readiness["ready"] else 503)
+
+    async def _view(self, request: web.Request) -> web.Response:
+        view = request.match_info["view"]
+        self.asked.append(view)
+        if view in self.broken:
+            return web.json_response({"error": self.broken[view]}, status=503)
+        if view == "bi_daily":
+            rows = self.district.daily[request.query["dimension"]]
+            return web.json_response([row for row in rows if row["day"] >= request.query.get("day_from", "")])
+        if view not in self.district.views:
+            return web.json_response({"error": f"no view {view!r}"}, status=400)
+        return web.json_response(self.district.views[view])
+
+
+@pytest.fixture
+async def worker() -> AsyncIterator[Worker]:
+    started = Worker(District(datetime.now(UTC)))
+    await started.start()
+    yield started
+    await started.stop()
+
+
+Open = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture
+async def open_board(worker: Worker, tmp_path: Path) -> AsyncIterator[Open]:
+    """Opens the board; at the end of the test no error was logged, and nobody but the worker was asked for anything."""
+    complaints: list[str] = []
+    foreign: list[str] = []
+    tolerated: list[str] = []
+
+    async with playwright.async_playwright() as driver:
+        context = await driver.chromium.launch_persistent_context(
+            str(tmp_path / "profile"), executable_path=CHROMIUM, args=FLAGS, viewport={"width": 1280, "height": 800}
+        )
+
+        async def open_page(tolerate: str | None = None, width: int = 1280, height: int = 800) -> Any:
+            if tolerate:
+                tolerated.append(tolerate)
+            page = await context.new_page()
+            await page.set_viewport_size({"width": width, "height": height})
+            page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.on("request", lambda it: None if it.url.startswith(worker.url) else foreign.append(it.url))
+            await page.goto(worker.url)
+            return page
+
+        yield open_page
+        await context.close()
+    assert foreign == []
+    assert [text for text in complaints if not any(re.search(each, text) for each in tolerated)] == []
+
+
+def figure(page: Any, name: str) -> Any:
+    return page.locator(f"[data-figure={name}] .value")
+
+
+async def test_figures_are_the_views_added_up(worker: Worker, open_board: Open) -> None:
+    page = await open_board()
+    days = len(worker.district.days)
+    await expect(figure(page, "reviews")).to_have_text(f"{days * 1000:,}")
+    await expect(figure(page, "bad")).to_have_text(str(days))
+    await expect(figure(page, "bad-rate")).to_have_text("0.10%")
+    await expect(figure(page, "three-match")).to_have_text("100%")
+    await expect(figure(page, "callback")).to_have_text("75.0%")
+    await expect(figure(page, "rectify")).to_have_text("100%")
+    await expect(page.locator("[data-figure=callback] .note")).to_contain_text("3 / 4 件")
+    await expect(page.locator("#link")).to_contain_text("实时 live")
+    await expect(page.locator("#lag")).to_contain_text("积压 12 条")
+
+
+async def test_firing_alerts_come_gravest_first_with_their_reviews(worker: Worker, open_board: Open) -> None:
+    page = await open_board()
+    alerts = page.locator("#alerts-list .alert")
+    await expect(alerts).to_have_count(3)
+    severities = await alerts.evaluate_all("nodes => nodes.map((node) => node.dataset.severity)")
+    assert severities == ["critical", "critical", "info"]
+    repeat = page.locator('[data-alert="repeat_staff:s1:r2"]')
+    await expect(repeat.locator("h3")).to_have_text("窗口人员王某 90 天内第 2 次差评")
+    await expect(repeat).to_contain_text("In English: repeat_staff:s1:r2")
+    await repeat.locator("summary").click()
+    await expect(repeat.locator(".reviews li")).to_have_count(2)
+    await expect(repeat.locator(".reviews li").first).to_contain_text("已办结")
+    overdue = page.locator('[data-alert="callback_overdue:r3"] .countdown')
+    await expect(overdue).to_contain_text("逾期 6 小时")
+    await expect(page.locator("#resolved-list .alert")).to_contain_text("石化“排队时间长”复发")
+    await page.locator("#resolved-kinds select").select_option("overdue")
+    await expect(page.locator("#resolved-list .alert")).to_have_count(0)
+
+
+async def test_open_cases_count_down_and_the_closed_one_is_not_there(worker: Worker, open_board: Open) -> None:
+    page = await open_board()
+    cases = page.locator("#cases-list .case")
+    await expect(cases).to_have_count(2)
+    assert await cases.evaluate_all("nodes => nodes.map((node) => node.dataset.case)") == ["r3", "r2"]
+    running = page.locator('[data-case="r2"] .countdown').first
+    await expect(running).to_contain_text("剩 21 小时 59 分")
+    await expect(page.locator('[data-case="r3"] .countdown').first).to_have_attribute("data-pace", "late")
+    await expect(page.locator("#clock")).to_contain_text("现在")
+
+
+async def test_a_comment_is_text_whatever_it_holds(worker: Worker, open_board: Open) -> None:
+    worker.district.alerts[1]["title"] = COMMENT
+    worker.district.daily["hall"][0]["member_name"] = COMMENT
+    page = await open_board()
+    await expect(page.locator('[data-case="r2"] blockquote')).to_have_text(COMMENT)
+    await expect(page.locator('[data-alert="repeat_staff:s1:r2"] h3')).to_have_text(COMMENT)
+    assert await page.evaluate("window.stolen") is None
+    assert await page.locator("main script, main img").count() == 0
+
+
+async def test_an_event_brings_a_new_alert_without_a_reload(worker: Worker, open_board: Open) -> None:
+    page = await open_board()
+    await expect(page.locator("#link")).to_contain_text("实时 live")
+    await page.evaluate("window.same = true")
+    await page.locator('[data-alert="repeat_staff:s1:r2"] summary').click()
+    new = worker.district.alert("rectify_overdue:r8", hours=0, title="差评整改逾期:朱泾")
+    worker.district.alerts.append(new)
+    worker.events.publish("alert", new)
+    await expect(page.locator('[data-alert="rectify_overdue:r8"]')).to_contain_text("差评整改逾期:朱泾")
+    assert await page.locator("#announcement").text_content() == "新告警：差评整改逾期:朱泾"
+    assert await page.evaluate("window.same")
+    worker.district.alerts[1]["title"] = "窗口人员王某 90 天内第 3 次差评"
+    worker.events.publish("alert", worker.district.alerts[1])
+    repeat = page.locator('[data-alert="repeat_staff:s1:r2"]')
+    await expect(repeat.locator("h3")).to_contain_text("第 3 次")
+    await expect(repeat.locator("details")).to_have_attribute("open", "")  # as its reader left it
+    new["state"], new["resolution"], new["resolved_at"] = "resolved", "done_late", worker.district.at(0)
+    worker.events.publish("alert", new)
+    await expect(page.locator("#resolved-list")).to_contain_text("差评整改逾期:朱泾")
+    await expect(page.locator("#alerts-list")).not_to_contain_text("差评整改逾期:朱泾")
+
+
+async def test_a_flood_of_events_reads_a_view_once_a_second(worker: Worker, open_board: Open) -> None:
+    page = await open_board()
+    await expect(page.locator("#link")).to_contain_text("实时 live")
+    await page.wait_for_timeout(1100)
+    worker.asked.clear()
+    for _ in range(30):
+        worker.events.publish("case", worker.district.cases[0])
+        await page.wait_for_timeout(50)
+    await page.wait_for_timeout(1100)
+    assert 2 <= worker.asked.count("bi_cases") <= 4
+    assert "bi_alerts" not in worker.asked
+
+
+async def test_a_bad_review_moves_the_figures(worker: Worker, open_board: Open) -> None:
+    page = await open_board()
+    days = len(worker.district.days)
+    await expect(figure(page, "bad")).to_have_text(str(days))
+    await expect(page.locator("#link")).to_contain_text("实时 live")
+    worker.district.daily["district"][-1]["bad"] += 4
+    worker.events.publish("bad_review", {"review_id": "r4", "occurred_at": worker.district.at(0)})
+    await expect(figure(page, "bad")).to_have_text(str(days + 4))
+
+
+async def test_a_worker_that_goes_away_is_said_to_be_and_comes_back(worker: Worker, open_board: Open) -> None:
+    page = await open_board(tolerate="ERR_|Failed to load resource")
+    await expect(page.locator("#link")).to_contain_text("实时 live")
+    await worker.stop()
+    await expect(page.locator("#link")).to_contain_text("已断开", timeout=15_000)
+    await expect(page.locator("#trouble")).to_contain_text("连不上工作进程")
+    await expect(page.locator("#alerts-list .alert")).to_have_count(3)  # what was known stays
+    worker.district.alerts.append(worker.district.alert("trend:queue:2026-W35", hours=0, title="期间的趋势"))
+    await worker.start()
+    await expect(page.locator("#link")).to_contain_text("实时 live", timeout=30_000)
+    await expect(page.locator("#alerts-list")).to_contain_text("期间的趋势")
+    await expect(page.locator("#trouble")).to_be_hidden()
+
+
+async def test_what_happened_while_the_stream_was_broken_is_shown(worker: Worker, open_board: Open) -> None:
+    page = await open_board(tolerate="ERR_")
+    await expect(page.locator("#link")).to_have_attribute("data-link", "live")
+    worker.break_streams()
+    await expect(page.locator("#link")).to_contain_text("实时中断")
+    await expect(page.locator("#trouble")).to_be_hidden()  # the views still answer
+    worker.district.alerts.append(worker.district.alert("trend:queue:2026-W35", hours=0, title="期间的趋势"))
+    await expect(page.locator("#alerts-list")).to_contain_text("期间的趋势", timeout=10_000)
+    await expect(page.locator("#link")).to_have_attribute("data-link", "live", timeout=10_000)
+
+
+async def test_a_recovering_worker_and_a_view_that_fails_are_said_to(worker: Worker, open_board: Open) -> None:
+    worker.readiness = {"ready": False, "lag": 41_000, "idle": False}
+    worker.broken["bi_cases"] = "the database does not answer"
+    page = await open_board(tolerate="503")
+    await expect(page.locator("#link")).to_contain_text("恢复中")
+    await expect(page.locator("#lag")).to_contain_text("积压 41,000 条")
+    worker.readiness = {"ready": True, "lag": 0, "idle": True}
+    await expect(page.locator("#trouble")).to_contain_text("bi_cases", timeout=15_000)
+    await expect(page.locator("#trouble")).to_contain_text("the database does not answer")
+    worker.broken.clear()
+    await expect(page.locator("#trouble")).to_be_hidden(timeout=15_000)
+    await expect(page.locator("#cases-list .case")).to_have_count(2)
+
+
+async def test_no_review_yet(worker: Worker, open_board: Open) -> None:
+    worker.district.daily = {"district": [], "hall": [], "category": []}
+    worker.district.views = {view: [] for view in worker.district.views}
+    page = await open_board()
+    await expect(page.locator("#empty")).to_contain_text("还没有评价")
+    await expect(page.locator("#alerts-list")).to_contain_text("目前没有告警")
+    await expect(figure(page, "callback")).to_have_text("—")
+
+
+async def test_a_worker_without_category_trend_has_a_board(worker: Worker, open_board: Open) -> None:
+    del worker.district.views["bi_category_trend"]
+    page = await open_board(tolerate="400")
+    await expect(page.locator('#categories-list [data-member="attitude"]')).to_contain_text("态度差")
+    await expect(page.locator("#trouble")).to_be_hidden()
+
+
+async def test_rankings_and_recurrence(worker: Worker, open_board: Open) -> None:
+    page = await open_board()
+    attitude = page.locator('#categories-list [data-member="attitude"]')
+    await expect(attitude).to_contain_text(f"{200 / len(worker.district.days):.1f}%")
+    await expect(attitude).to_contain_text("本周 6，常态 1.2")
+    halls = page.locator("#halls-list tbody th")
+    await expect(halls).to_have_text(["石化", "朱泾", "非大厅渠道 no hall"])
+    await expect(page.locator("#recurrence-chart li")).to_contain_text("25%")
+
+
+async def test_a_replay_counts_down_by_the_newest_time_in_its_data(worker: Worker, open_board: Open) -> None:
+    worker.district = District(datetime(2025, 8, 31, 17, 58, tzinfo=CHINA))
+    worker.district.alerts[2]["detected_at"] = worker.district.at(0)
+    page = await open_board()
+    await expect(page.locator("#clock")).to_contain_text("数据时间 2025-08-31 17:58")
+    await expect(page.locator('[data-case="r2"] .countdown').first).to_contain_text("剩 22 小时")
+
+
+async def test_the_chart_is_read_out_by_arrow_keys_and_switches_to_weeks(worker: Worker, open_board: Open) -> None:
+    page = await open_board()
+    chart = page.locator("#trend-chart svg")
+    await chart.focus()
+    await page.keyboard.press("End")
+    await expect(page.locator("#trend-chart .readout")).to_contain_text(f"{worker.district.days[-1]} 周")
+    await expect(page.locator("#trend-chart .readout")).to_contain_text("评价 1,000")
+    await page.get_by_role("button", name="周 week").click()
+    await expect(chart).to_have_attribute("aria-label", re.compile("每周评价与差评"))
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800), (1920, 1080)])
+async def test_nothing_is_wider_than_the_screen(worker: Worker, open_board: Open, width: int, height: int) -> None:
+    page = await open_board(width=width, height=height)
+    await expect(page.locator("#alerts-list .alert")).to_have_count(3)
+    assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    if width == 1920:  # a wall shows all at once
+        assert await page.evaluate("document.documentElement.scrollHeight") == height
