@@ -22,7 +22,7 @@ _FOR_PEOPLE = {
     ErrorCodes.UNKNOWN_DATABASE: "has no such database: run `haochaping migrate`",
     ErrorCodes.UNKNOWN_TABLE: "lacks a table: run `haochaping migrate`",
     ErrorCodes.NO_SUCH_COLUMN_IN_TABLE: "lacks a column: run `haochaping migrate`",
-    ErrorCodes.ACCESS_DENIED: "does not allow this user to do that: see docs/operations.md for its rights",
+    497: "does not allow this user to do that: see docs/operations.md for its rights",  # ACCESS_DENIED
 }
 
 

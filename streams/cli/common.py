@@ -54,7 +54,7 @@ def set_up_logging(settings: Settings) -> None:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)  # a year the working-day calendar does not know
-    for noisy in ("aiokafka", "faust", "mode", "kafka", "asyncio"):
+    for noisy in ("aiokafka", "faust", "mode", "kafka", "asyncio", "clickhouse_driver"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 

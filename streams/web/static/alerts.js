@@ -47,6 +47,7 @@ export function showAlerts(alerts, cases, now, again) {
 }
 
 function showCount(firing) {
+  document.body.dataset.firing = String(firing.length); // the layout heeds it
   const of = (severity) => firing.filter((alert) => alert.severity === severity).length;
   byId("alerts-count").replaceChildren(
     ...Object.keys(GRAVITY).filter(of).map((severity) =>

@@ -176,7 +176,7 @@ function showState() {
   byId("lag").dataset.behind = String((lag ?? 0) > 10_000);
   showTrouble(link);
   document.body.dataset.state = loaded ? (data.days.length > 0 ? "full" : "empty") : troubles.size > 0 || link === "away" ? "error" : "loading";
-  byId("empty").hidden = document.body.dataset.state !== "empty";
+  byId("empty").hidden = document.body.dataset.state !== "empty" || !answer?.ready;
 }
 
 function showTrouble(link) {
@@ -209,7 +209,7 @@ async function poll() {
   }
   asked = true;
   showState();
-  setTimeout(poll, answer ? POLL : POLL / 2);
+  setTimeout(poll, answer?.ready ? POLL : POLL / 2);
 }
 
 // --- from here on ----------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ const nextDue = (row) =>
 
 export function showCases(cases, now, again) {
   const open = cases.filter(isOpen).sort((a, b) => nextDue(a) - nextDue(b) || (a.case_id < b.case_id ? -1 : 1));
+  document.body.dataset.open = String(open.length); // the layout heeds it
   byId("cases-count").replaceChildren(open.length > 0 ? h("span", { class: "badge" }, `${open.length} 件 `, en("open")) : "");
   const rows = everything ? [...open] : open.slice(0, SHORT);
   if (open.length === 0) rows.push({ case_id: "none" });

@@ -24,8 +24,16 @@ export function reviewList(ids, cases, now) {
         " · ", both(STATES[row.state] ?? [row.state, ""]), " ", h("code", null, id)),
       row.comment && h("blockquote", null, row.comment),
       row.measure && h("p", { class: "measure" }, "措施 ", en("measure"), "：", row.measure),
+      outcome(row),
     );
   }));
+}
+
+/** Whether rectification held for the person concerned; nothing where it cannot be told yet. */
+function outcome({ staff_id: staff, relapsed, clean_days: clean }) {
+  if (!staff || clean === null || clean === undefined) return null;
+  if (relapsed) return h("p", { class: "relapsed" }, `整改 ${clean} 天后同一人员又有同类差评 `, en(`again after ${clean} d`));
+  return clean > 0 && h("p", { class: "measure" }, `整改后 ${clean} 天，同一人员无同类差评 `, en(`none of the kind for ${clean} d since`));
 }
 
 /** Labels of what a review complains about. */
