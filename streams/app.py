@@ -9,7 +9,6 @@ from typing import Any
 
 import faust
 
-from sinks import open_sink
 from sinks.schema import check_schema, migrate
 from streams.agents.aggregate import Aggregate, AggregateMemory
 from streams.agents.base import Agent, StatefulAgent, TimedAgent
@@ -98,7 +97,7 @@ class Worker:
             loop.add_signal_handler(signum, stop.set)
         self.settings.data_dir.mkdir(parents=True, exist_ok=True)
         web = WebServer(self)
-        self.sink = SinkWriter(open_sink(self.settings.sink_url), self.metrics)
+        self.sink = SinkWriter(self.settings.sink_url, self.metrics)
         self.producer = BatchProducer(self.settings)
         reader = ReferenceReader(self.settings, self.reference)
         app = faust_app(self.settings)
@@ -175,6 +174,7 @@ class Worker:
     async def _prepare_sink(self) -> None:
         """The embedded database is brought up to date; a server is only checked: its schema has an owner."""
         settings = self.settings
+        await self.sink.open()
         if settings.sink_url.startswith("chdb:"):
             await self.sink.read(
                 lambda sink: migrate(sink, zone=settings.timezone, repeat_window_days=settings.repeat_window_days)

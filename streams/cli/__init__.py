@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from streams import __version__
 from streams.cli import broker, demo, doctor, generate, migrate, publish, rejected, topics, worker
@@ -55,10 +55,10 @@ def main() -> None:
         code = app(standalone_mode=False)
     except HaochapingError as exc:
         _fail(str(exc), 1)
-    except click.ClickException as exc:
-        _fail(exc.format_message(), exc.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         _fail("stopped", 130)
+    except TyperException as exc:
+        _fail(exc.format_message(), exc.exit_code)
     except BrokenPipeError:
         # The reader of our output has gone (`| head`): nothing to say, and nobody to say it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from sinks.base import Sink
+from sinks import open_sink
+from sinks.base import Sink, SinkUnavailable
 from streams.errors import HaochapingError
 from streams.metrics import Metrics
 
@@ -22,13 +23,28 @@ LAST_RETRY = 5.0
 class SinkWriter:
     """The sink, off the event loop: one thread writes, another reads for the board."""
 
-    def __init__(self, sink: Sink, metrics: Metrics) -> None:
-        self._sink = sink
+    def __init__(self, url: str, metrics: Metrics) -> None:
+        self._url = url
+        self._opened: Sink | None = None
         self._metrics = metrics
         self._writer = ThreadPoolExecutor(1, "sink-writer")
         self._reader = ThreadPoolExecutor(1, "sink-reader")
         self.up = False
         self.tried_at = time.monotonic()  # when a call last ended, well or badly
+
+    async def open(self) -> None:
+        """Open the sink; whoever asks it before finds it unavailable.
+
+        Raises:
+            HaochapingError: the URL cannot be used, or the embedded database's folder is in use.
+        """
+        self._opened = await asyncio.get_running_loop().run_in_executor(self._writer, lambda: open_sink(self._url))
+
+    @property
+    def _sink(self) -> Sink:
+        if self._opened is None:
+            raise SinkUnavailable("ClickHouse is not open yet")
+        return self._opened
 
     async def write(self, rows: Sequence[tuple[str, Mapping[str, Sequence[Any]]]]) -> None:
         """Insert all rows, one insert a table; returns when the sink has them, however long that takes.
@@ -63,7 +79,7 @@ class SinkWriter:
     async def ping(self) -> bool:
         """Whether the sink answers."""
         try:
-            await self._in(self._reader, self._sink.ping)
+            await self._in(self._reader, lambda: self._sink.ping())
         except HaochapingError as exc:
             log.debug("ClickHouse does not answer: %s", exc)
         return self.up
@@ -92,4 +108,5 @@ class SinkWriter:
         """Let go of the sink."""
         self._writer.shutdown()
         self._reader.shutdown()
-        self._sink.close()
+        if self._opened is not None:
+            self._opened.close()

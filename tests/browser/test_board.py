@@ -246,7 +246,7 @@ async def open_board(worker: Worker, tmp_path: Path) -> AsyncIterator[Open]:
                 tolerated.append(tolerate)
             page = await context.new_page()
             await page.set_viewport_size({"width": width, "height": height})
-            page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+            page.on("console", lambda it: complaints.append(it.text) if it.type == "error" else None)
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.on("request", lambda it: None if it.url.startswith(worker.url) else foreign.append(it.url))
             await page.goto(worker.url)
