@@ -181,6 +181,7 @@ class House:
         consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap)
         await consumer.start()
         try:
+            await consumer.topics()  # fetches what partitions there are
             numbers = consumer.partitions_for_topic(topic) or set()
             partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
             consumer.assign(partitions)

@@ -11,6 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from sinks.views import ViewRequestError, read_view, to_csv
 from streams import __version__
 from streams.errors import HaochapingError
+from streams.runtime.clock import BEGINNING
 
 if TYPE_CHECKING:
     from streams.app import Worker
@@ -39,7 +40,13 @@ class WebServer:
         application.router.add_get("/api/views/{view}", self._view)
         application.router.add_get("/api/stream", worker.events.serve)
         # Browsers hold /api/stream open for ever: do not wait for them.
+        application.on_response_prepare.append(self._headers)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
+
+    @staticmethod
+    async def _headers(request: web.Request, response: web.StreamResponse) -> None:
+        # Browsers ask whether a page is still the same: an upgrade must not meet yesterday's scripts.
+        response.headers.setdefault("Cache-Control", "no-cache")
 
     async def start(self) -> None:
         """Listen.
@@ -80,6 +87,8 @@ class WebServer:
                 "sink": sink,
                 "lag": pulse.lag if pulse else None,
                 "idle": bool(pulse and pulse.idle),
+                "clock": worker.settings.clock,
+                "now": now if (now := worker.clock.now()) > BEGINNING else None,
             },
             200 if ready else 503,
         )
@@ -105,6 +114,10 @@ class WebServer:
             return _json({"error": str(exc)}, 400)
         except HaochapingError as exc:
             return _json({"error": str(exc)}, 503)
+        response: web.Response
         if form == "csv":
-            return web.Response(text=to_csv(rows), content_type="text/csv", charset="utf-8")
-        return _json(rows)
+            response = web.Response(text=to_csv(rows), content_type="text/csv", charset="utf-8")
+        else:
+            response = _json(rows)
+        response.enable_compression()  # a year of a hall's days is a megabyte of JSON
+        return response

@@ -20,7 +20,10 @@ playwright = pytest.importorskip(
 )
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="the board's tests need a browser: apt-get install chromium")
+pytestmark = [
+    pytest.mark.services,
+    pytest.mark.skipif(CHROMIUM is None, reason="the board's tests need a browser: apt-get install chromium"),
+]
 
 FLAGS = [
     "--no-sandbox",
