@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 #: Seconds a test waits for something that should come at once.
 PATIENCE = 60.0
@@ -178,14 +178,11 @@ class House:
         return asyncio.run(self._read(self.prefix + topic))
 
     async def _read(self, topic: str) -> list[Any]:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap)
+        # Without a group it is given every partition.
+        consumer = AIOKafkaConsumer(topic, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest")
         await consumer.start()
         try:
-            await consumer.topics()  # fetches what partitions there are
-            numbers = consumer.partitions_for_topic(topic) or set()
-            partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
-            consumer.assign(partitions)
-            await consumer.seek_to_beginning(*partitions)
+            partitions = sorted(consumer.assignment())
             ends = await consumer.end_offsets(partitions)
             records: list[Any] = []
             while any([await consumer.position(each) < ends[each] for each in partitions]):
