@@ -1,6 +1,7 @@
 """What a district leader reads at the end of the demo."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -76,14 +77,16 @@ def _print_repeats(console: Console, alerts: list[dict[str, Any]], cases: list[d
     for alert in alerts:
         if alert["kind"] != "repeat_staff":
             continue
-        console.print(f"\n[bold]预警 · alert[/bold] [{alert['severity']}] {alert['title']}", highlight=False)
-        console.print(f"  {alert['title_en']}", highlight=False)
+        # Plain text from here on: square brackets in a title or comment are no markup.
+        say = partial(console.print, markup=False, highlight=False)
+        say(f"\n预警 · alert, {alert['severity']}: {alert['title']}", style="bold")
+        say(f"  {alert['title_en']}")
         raised = datetime.fromisoformat(alert["raised_at"])
-        console.print(f"  raised {raised:%Y-%m-%d %H:%M}, {alert['state']} ({alert['resolution']})", highlight=False)
+        say(f"  raised {raised:%Y-%m-%d %H:%M}, {alert['state']} ({alert['resolution']})")
         for review_id in alert["review_ids"]:
             case = by_id[review_id]
             when = datetime.fromisoformat(case["occurred_at"])
-            console.print(f"  · {when:%Y-%m-%d %H:%M}  {review_id}  {case['comment'] or '/'.join(case['categories'])}")
+            say(f"  · {when:%Y-%m-%d %H:%M}  {review_id}  {case['comment'] or '/'.join(case['categories'])}")
     others: dict[str, int] = {}
     for alert in alerts:
         if alert["kind"] != "repeat_staff":

@@ -56,6 +56,10 @@ def bad_reviews(plan: Plan) -> list[BadReview]:
         found.append(BadReview(each.occurred_at, record, each.measure))
     taken = {each.window for each in told(plan)} | {CLERK_WINDOW}
     free = [number for number in range(len(windows)) if number not in taken]
+    if told(plan):
+        # The clerk's hall has nothing else, and after the clerk has moved nothing at all.
+        hall = windows[CLERK_WINDOW].hall_id
+        free = [number for number in free if windows[number].hall_id != hall] or free
     chance.shuffle(free)
     working = [day for day in days(plan.start, plan.end) if day.weekday() < 5] or days(plan.start, plan.end)
     kinds, weights = list(KINDS), list(KINDS.values())
