@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 REVIEWS ?= 220000
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check test-services bench clean help
+.PHONY: help demo test check test-services clean
 
 help:
 	@echo "make demo           replay a district's year on embedded parts (REVIEWS=20000, SERVE=1 keeps the board up)"

@@ -140,6 +140,11 @@ class Worker:
             await web.stop()
             self.sink.close()
 
+    @property
+    def idle(self) -> bool:
+        """Everything published is processed and safe, and so is what followed from it in time."""
+        return self.recovered and self.pulse.idle and self.timers.up_to_date
+
     async def _until_first(self, ends: list[Awaitable[Any]]) -> None:
         """Wait until somebody asks us to stop, or a part fails."""
         done, _ = await asyncio.wait([asyncio.ensure_future(end) for end in ends], return_when="FIRST_COMPLETED")

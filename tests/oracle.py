@@ -34,7 +34,8 @@ def check(
     now = max([*times, *(instant(event["at"], settings.zone) for event in events)])
 
     rows = worker.view("bi_reviews")
-    assert Counter(row["review_id"] for row in rows) == Counter(facts.keys())
+    found = Counter(row["review_id"] for row in rows)
+    assert found == Counter(facts.keys()), (len(found), len(facts), sorted(facts.keys() - found.keys())[:5])
     by_id = {row["review_id"]: row for row in rows}
     for review_id, fact in facts.items():
         row = comparable(by_id[review_id])
@@ -59,7 +60,8 @@ def _same(published: Mapping[str, Record], wanted: Mapping[str, Record]) -> None
     """Every record wanted is there as wanted; any other was raised on part of the records, and is resolved."""
     for key, record in wanted.items():
         found = comparable(published[key])
-        assert {name: found[name] for name in record} == record, key
+        different = {name: (found[name], value) for name, value in record.items() if found[name] != value}
+        assert not different, (key, different)
     for key in published.keys() - wanted.keys():
         assert published[key].get("state") == "resolved", published[key]
 

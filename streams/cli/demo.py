@@ -230,8 +230,6 @@ async def _replay(settings: Settings, plan: Plan, process: subprocess.Popen[byte
                     raise HaochapingError(f"the worker stopped at {done} of {plan.reviews} reviews")
                 await asyncio.sleep(0.25)
         processing = time.monotonic() - started
-        # Idle is when deadlines are looked at in event time; the tick follows within a blink.
-        await asyncio.sleep(1)
         views = {
             view: await worker.get(f"/api/views/{view}", limit=100_000)
             for view in ("bi_alerts", "bi_cases", "bi_timeliness", "bi_recurrence", "bi_reconcile")

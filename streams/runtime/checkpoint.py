@@ -64,7 +64,7 @@ class Checkpoint:
         self._room = asyncio.Event()
         self._room.set()
         self.committed: dict[tuple[str, int], int] = {}
-        self.progressed_at = time.monotonic()
+        self.progressed_at = self.flushed_at = time.monotonic()
 
     @property
     def idle(self) -> bool:
@@ -108,7 +108,7 @@ class Checkpoint:
             await self._sink.write(epoch.rows)
             if epoch.offsets and await self._commit(epoch.offsets):
                 self.committed.update(epoch.offsets)
-            self.progressed_at = time.monotonic()
+            self.progressed_at = self.flushed_at = time.monotonic()
             if not epoch.done.cancelled():
                 epoch.done.set_result(None)
 

@@ -50,7 +50,8 @@ class Pulse:
 
         Half a second, because an output on its way to the next agent is in no partition's lag yet.
         """
-        return self._worker.recovered and self.lag == 0 and time.monotonic() - self._busy_at > 0.5
+        busy_at = max(self._busy_at, self._worker.checkpoint.flushed_at)
+        return self._worker.recovered and self.lag == 0 and time.monotonic() - busy_at > 0.5
 
     async def run(self) -> None:
         """Beat for ever.

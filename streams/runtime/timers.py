@@ -45,11 +45,16 @@ class Timers:
         self._ticking = asyncio.Lock()
         self._last = BEGINNING
 
+    @property
+    def up_to_date(self) -> bool:
+        """Whether agents have been told of all the time there is; on the wall clock that is never long ago."""
+        return not self._clock.by_events or self._clock.now() <= self._last
+
     async def run(self) -> None:
         """Tick for ever."""
         while True:
             await asyncio.sleep(INTERVAL)
-            if not self._clock.by_events or (self._quiet.idle and self._clock.now() > self._last):
+            if not self._clock.by_events or (self._quiet.idle and not self.up_to_date):
                 await self.tick()
 
     async def tick(self) -> None:

@@ -86,7 +86,7 @@ class WebServer:
                 "recovered": worker.recovered,
                 "sink": sink,
                 "lag": pulse.lag if pulse else None,
-                "idle": bool(pulse and pulse.idle),
+                "idle": bool(pulse and worker.idle),
                 "clock": worker.settings.clock,
                 "now": now if (now := worker.clock.now()) > BEGINNING else None,
             },

@@ -48,6 +48,11 @@ def publishing(house: House, reviews: list[Any], events: list[Any]) -> Iterator[
 
 def finish(house: House, worker: WorkerProcess, reviews: list[Any], events: list[Any]) -> None:
     """Bring the survivor's clock to the end of all time seen by anyone, and check."""
+    # Partitions of a worker that was killed come only when its session is over.
+    until(
+        "the survivor has every partition",
+        lambda: sum(name.startswith("haochaping_consumer_lag") for name in worker.metrics()) == 4 * 8,
+    )
     last = review("last", "2026-07-01T00:00:00+08:00")
     house.publish("reviews", [last])
     house.settle(worker)
