@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -276,3 +277,35 @@ def test_daily_figures_add_up_for_every_dimension(new_house: Make, changed: dict
     district = [row for row in rows if row["dimension"] == "district"]
     assert {name: sum(row[name] for row in district) for name in expected} == expected
     assert all(row["difference"] == 0 for row in worker.view("bi_reconcile"))
+
+
+def test_on_the_wall_clock_a_deadline_fires_when_its_moment_comes(new_house: Make) -> None:
+    house = new_house()  # HCP_CLOCK=wall is the default
+    furnish(house)
+    worker = house.start()
+    opened_at = datetime.now(UTC) - timedelta(days=1) + timedelta(seconds=6)
+    house.publish("reviews", [review("bad", opened_at.isoformat(), 1)])
+    alerts = until("the case is open", lambda: house.latest("cases") and house.latest("alerts"))
+    assert alerts["callback_due_soon:bad"]["state"] == "firing"
+    assert "callback_overdue:bad" not in alerts
+    alert = until("the deadline has passed", lambda: house.latest("alerts").get("callback_overdue:bad"))
+    due = opened_at + timedelta(days=1)
+    assert datetime.fromisoformat(alert["raised_at"]) == due
+    assert datetime.fromisoformat(alert["detected_at"]) > due
+    assert house.latest("alerts")["callback_due_soon:bad"]["resolution"] == "overdue"
+    assert house.latest("cases")["bad"]["callback_on_time"] is False
+
+    until(
+        "that it was announced is remembered",
+        lambda: any(b"callback_overdue:bad" in record.key for record in house.read("haochaping-rectify-changelog")),
+    )
+    worker.kill()  # from here on a restart does not announce it again, and still resolves it
+    worker = house.start()
+    house.publish("cases.events", [event("bad", "called_back", datetime.now(UTC).isoformat())])
+    resolved = until(
+        "the alert is resolved",
+        lambda: (a := house.latest("alerts")["callback_overdue:bad"])["state"] == "resolved" and a,
+    )
+    assert resolved["resolution"] == "done_late"
+    assert resolved["detected_at"] == alert["detected_at"]
+    assert resolved["version"] > alert["version"]
