@@ -304,7 +304,9 @@ class Worker:
             records = await recover(self.settings, wanted)
             for agent, partition in fresh:
                 agent.recovered(partition)
-            await self.timers.tick()  # what fell due while nobody looked comes before any new input
+            self.timers.look_again()
+            if not self.clock.by_events:
+                await self.timers.tick()  # what fell due while nobody looked comes before any new input
             seconds = time.monotonic() - started
             self.metrics.recovery_seconds.set(seconds)
             self.recovered = True

@@ -208,14 +208,19 @@ class Rectify:
         return self._looked_at if self._clock.by_events else self._clock.now()
 
     def recovered(self, partition: int) -> None:
-        """Derive every case, say nothing: what was not yet said follows at the next tick, or from input read again."""
+        """Have every case looked at by the next tick.
+
+        Nobody remembers what was last published of a case. Of one that time cannot change any more it was what follows
+        from its events, or else they are read again; any other is published anew.
+        """
         memory = self.memories[partition]
         self._clock.observe(memory.clock)
         self._looked_at = max(self._looked_at, memory.clock)
         for case_id, dossier in memory.dossiers.items():
             if dossier.opening is not None:
-                self._derive(dossier, self._now())
-            # Whatever fell due before the last words were safe must be looked at again.
+                case = self._derive(dossier, self._now())
+                if not (case.state == "dismissed" or (case.state == "closed" and case.called_back_at)):
+                    dossier.case = None
             heapq.heappush(memory.moments, (BEGINNING, case_id))
 
     # Input -----------------------------------------------------------------------------------------------------

@@ -59,6 +59,7 @@ class Checkpoint:
         self._commit = commit
         self._metrics = metrics
         self._epoch = self._current = Epoch()
+        self._owed: dict[tuple[str, int], int] = {}  # offsets that are safe but not yet committed
         self._term = 0  # grows when partitions go away
         self._flushing = asyncio.Lock()
         self._room = asyncio.Event()
@@ -69,7 +70,7 @@ class Checkpoint:
     @property
     def idle(self) -> bool:
         """Nothing is waiting to be made safe."""
-        return self._epoch.empty and not self._flushing.locked()
+        return self._epoch.empty and not self._owed and not self._flushing.locked()
 
     async def room(self) -> None:
         """Wait until another chunk may be processed."""
@@ -96,7 +97,7 @@ class Checkpoint:
     async def flush(self) -> None:
         """Make what has been processed so far safe."""
         async with self._flushing:
-            if self._epoch.empty:
+            if self._epoch.empty and not self._owed:
                 return
             self._current = epoch = self._epoch
             self._epoch = Epoch()
@@ -106,8 +107,11 @@ class Checkpoint:
             for oldest in epoch.oldest:
                 self._metrics.event_delay.observe(max(0.0, now - oldest))
             await self._sink.write(epoch.rows)
-            if epoch.offsets and await self._commit(epoch.offsets):
-                self.committed.update(epoch.offsets)
+            # A commit that failed, because the broker was away, is owed: no later chunk of that partition may come.
+            self._owed.update(epoch.offsets)
+            if self._owed and await self._commit(offsets := dict(self._owed)):
+                self.committed.update(offsets)
+                self._owed.clear()
             self.progressed_at = self.flushed_at = time.monotonic()
             if not epoch.done.cancelled():
                 epoch.done.set_result(None)
@@ -121,6 +125,7 @@ class Checkpoint:
     def abandon(self) -> None:
         """Forget what is not safe: its partitions are another's now, who will read it again."""
         self._term += 1
+        self._owed.clear()
         self._current.offsets.clear()  # it may still reach the sink, where an old absolute value loses
         self._epoch.done.cancel()
         self._epoch = Epoch()

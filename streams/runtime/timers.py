@@ -50,6 +50,10 @@ class Timers:
         """Whether agents have been told of all the time there is; on the wall clock that is never long ago."""
         return not self._clock.by_events or self._clock.now() <= self._last
 
+    def look_again(self) -> None:
+        """There are cases nobody has looked at yet: on the event clock, do so when all is quiet."""
+        self._last = BEGINNING
+
     async def run(self) -> None:
         """Tick for ever."""
         while True:

@@ -87,6 +87,27 @@ async def test_the_next_epoch_fills_while_one_is_made_safe(stage: Stage, checkpo
     assert stage.happened[-1] == "committed {('in', 0): 20}"
 
 
+async def test_a_commit_that_failed_is_made_up_for_though_nothing_more_comes(
+    stage: Stage, checkpoint: Checkpoint
+) -> None:
+    answers = iter([False, True])
+
+    async def commit(offsets: Mapping[tuple[str, int], int]) -> bool:
+        stage.happened.append(f"committed {dict(offsets)}")
+        return next(answers)
+
+    checkpoint._commit = commit
+    await checkpoint.add(outbox(), chunk(0, 9))
+    stage.acknowledge.set_result(None)
+    stage.sink.set_result(None)
+    await checkpoint.flush()
+    assert not checkpoint.idle
+    assert not checkpoint.committed
+    await checkpoint.flush()
+    assert checkpoint.committed == {("in", 0): 10}
+    assert checkpoint.idle
+
+
 async def test_what_was_abandoned_is_never_committed(stage: Stage, checkpoint: Checkpoint) -> None:
     await checkpoint.add(outbox(), chunk(0, 9))
     stage.acknowledge.set_result(None)
