@@ -18,7 +18,6 @@ from tests.integration.test_crash import REFERENCE, load
 from tests.integration.test_pipeline import furnish, review
 from tests.oracle import check
 from tests.services.clickhouse import PASSWORD, ClickHouse
-from tests.services.kafka import Cluster
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(400)]
 
@@ -96,26 +95,6 @@ def test_clickhouse_is_killed_for_twenty_seconds(new_house: Make, clickhouse: Cl
         clickhouse.start()
     house.settle(worker)
     assert worker.metrics()["haochaping_sink_up"] == 1
-    check(house, worker, reviews, events, REFERENCE)
-
-
-def test_the_broker_is_killed_and_comes_back(new_house: Make, kafka: Cluster) -> None:
-    house = new_house(HCP_CLOCK="event")
-    furnish(house)
-    reviews, events = load(RECORDS)
-    worker = house.start()
-    house.publish("cases.events", events)
-    house.publish("reviews", reviews)
-    until("work has begun", lambda: worker.metrics().get('haochaping_sink_rows_total{table="reviews"}'))
-    kafka.brokers[0].kill()
-    time.sleep(5)
-    kafka.brokers[0].start()
-    kafka.wait()
-    if worker.process.poll() is not None:  # a supervisor starts it anew
-        assert worker.process.returncode == 1, worker.tail()
-        worker = house.start(wait=False)
-    at_work(worker)
-    house.settle(worker)
     check(house, worker, reviews, events, REFERENCE)
 
 
