@@ -1,0 +1,212 @@
+"""Alertmanager: secrets come from outside, alerts reach whom they should, and a cause silences its consequences."""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.tools import DEPLOY, ROOT, alerts, program, run
+from tests.house import free_port, until
+
+FOLDER = DEPLOY / "alertmanager"
+TEXT = (FOLDER / "alertmanager.yml").read_text("utf-8")
+PLACEHOLDERS = {
+    name
+    for path in (FOLDER / "alertmanager.yml", *(FOLDER / "templates").glob("*.tmpl"))
+    for line in path.read_text("utf-8").splitlines()
+    if not line.lstrip().startswith("#")
+    for name in re.findall(r"\$\{([A-Z0-9_]+)\}", line)
+}
+VALUES = dict.fromkeys(PLACEHOLDERS, "1") | {
+    "SMTP_HOST": "127.0.0.1",
+    "SMTP_PORT": "9",
+    "SMTP_FROM": "haochaping@example.invalid",
+    "DOCS_URL": "https://docs.example.invalid",
+    "SMTP_PASSWORD": 'a "quote", a \\ and an &',
+}
+
+
+def render(target: Path, values: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], **values}
+    return run("sh", FOLDER / "render.sh", FOLDER, target, *command, env=environment)
+
+
+def test_rendering_puts_every_value_in_and_keeps_it_one_yaml_string(tmp_path: Path) -> None:
+    done = render(tmp_path, VALUES, "echo", "started")
+    assert (done.returncode, done.stdout) == (0, "started\n"), done.stderr
+    text = (tmp_path / "alertmanager.yml").read_text("utf-8")
+    assert not [line for line in text.splitlines() if "${" in line and not line.lstrip().startswith("#")]
+    (password,) = re.findall(r"smtp_auth_password: (.*)", text)
+    assert json.loads(password) == VALUES["SMTP_PASSWORD"]  # JSON's strings are YAML's
+    assert "https://docs.example.invalid/" in (tmp_path / "templates" / "haochaping.tmpl").read_text("utf-8")
+    assert (tmp_path / "alertmanager.yml").stat().st_mode & 0o077 == 0
+
+
+def test_a_value_may_stand_in_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("from a file\n")
+    values = {name: value for name, value in VALUES.items() if name != "WECOM_SECRET"}
+    assert render(tmp_path / "out", {**values, "WECOM_SECRET_FILE": str(secret)}).returncode == 0
+    assert 'wechat_api_secret: "from a file"' in (tmp_path / "out" / "alertmanager.yml").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(PLACEHOLDERS))
+def test_a_value_that_is_missing_stops_the_start_and_is_named(name: str, tmp_path: Path) -> None:
+    values = {each: value for each, value in VALUES.items() if each != name}
+    done = render(tmp_path, values, "echo", "started")
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"render.sh: {name} is not set")
+
+
+def test_every_placeholder_is_quoted_and_in_the_example_of_the_environment() -> None:
+    for line in TEXT.splitlines():
+        if "${" in line and not line.lstrip().startswith("#"):
+            assert re.search(r'"[^"]*\$\{[^"]*"', line), line
+    example = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text("utf-8"), re.MULTILINE))
+    assert example >= PLACEHOLDERS
+    compose = (ROOT / "docker-compose.yml").read_text("utf-8")
+    assert {name for name in PLACEHOLDERS if f"      {name}: ${{{name}:-" in compose} == PLACEHOLDERS
+
+
+def test_routes_and_inhibitions_name_alerts_that_exist() -> None:
+    named = set(re.findall(r"Haochaping\w+", TEXT))
+    assert named <= {rule.name for rule in alerts()}
+
+
+@pytest.mark.services
+def test_amtool_accepts_the_file_before_and_after_rendering(tmp_path: Path) -> None:
+    amtool = program("amtool", "prometheus-alertmanager")
+    for path in (FOLDER / "alertmanager.yml", tmp_path / "alertmanager.yml"):
+        render(tmp_path, VALUES)
+        done = run(amtool, "check-config", path)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(
+    ("labels", "receivers"),
+    [
+        ("team=ops severity=critical", "ops-urgent"),
+        ("team=ops severity=warning", "ops-mail"),
+        ("team=office severity=critical", "office-urgent"),
+        ("team=office severity=critical department_id=D01", "departments,office-urgent"),
+        ("team=office severity=critical department_id=D-EXAMPLE", "departments,department-example,office-urgent"),
+        ("team=office severity=warning", "office-mail"),
+        ("team=office severity=info", "office-mail"),
+        ("severity=critical", "ops-mail"),  # nobody's alert still reaches somebody
+    ],
+)
+def test_an_alert_reaches_whom_it_should(labels: str, receivers: str) -> None:
+    amtool = program("amtool", "prometheus-alertmanager")
+    done = run(amtool, "config", "routes", "test", f"--config.file={FOLDER / 'alertmanager.yml'}", *labels.split())
+    assert done.stdout.strip() == receivers, done.stderr
+
+
+@pytest.fixture(scope="module")
+def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Alertmanager with our configuration; what it sends goes nowhere."""
+    server = program("prometheus-alertmanager", "prometheus-alertmanager")
+    folder = tmp_path_factory.mktemp("alertmanager")
+    assert render(folder, VALUES).returncode == 0
+    url = f"http://127.0.0.1:{free_port()}"
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                server,
+                f"--config.file={folder / 'alertmanager.yml'}",
+                f"--storage.path={folder / 'data'}",
+                f"--web.listen-address={url.removeprefix('http://')}",
+                "--cluster.listen-address=",
+            ],
+            stdout=log,
+            stderr=log,
+        )
+    amtool = program("amtool", "prometheus-alertmanager")
+    try:
+        until("Alertmanager answers", lambda: run(amtool, f"--alertmanager.url={url}", "alert").returncode == 0)
+        yield url
+    finally:
+        process.kill()
+        process.wait()
+
+
+OPS = {"team": "ops", "service": "haochaping"}
+OFFICE = {"team": "office", "service": "haochaping"}
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(
+    ("cause", "consequence", "silenced"),
+    [
+        ({"alertname": "HaochapingWorkersAbsent"}, {"alertname": "HaochapingSinkDown", "district": "a"}, True),
+        ({"alertname": "HaochapingWorkerDown"}, {"alertname": "HaochapingLagGrowing"}, True),
+        ({"alertname": "HaochapingWorkerDown"}, {"alertname": "HaochapingRejectsFlood"}, False),
+        ({"alertname": "HaochapingSinkDown"}, {"alertname": "HaochapingSinkFailures"}, True),
+        ({"alertname": "HaochapingSinkDown"}, {"alertname": "HaochapingLagHigh"}, True),
+        ({"alertname": "HaochapingSinkDown"}, {"alertname": "HaochapingLagHigh", "district": "other"}, False),
+        ({"alertname": "HaochapingWorkerRestarting"}, {"alertname": "HaochapingWorkerNotReady"}, True),
+        ({"alertname": "HaochapingLagHigh"}, {"alertname": "HaochapingLagGrowing"}, True),
+        ({"alertname": "HaochapingRejectLimitNear"}, {"alertname": "HaochapingRejectsFlood"}, True),
+        (
+            {"alertname": "HaochapingCallbackOverdue", "stage": "callback", "department_id": "D1", **OFFICE},
+            {"alertname": "HaochapingDueSoonBacklog", "stage": "callback", **OFFICE},
+            True,
+        ),
+        (
+            {"alertname": "HaochapingCallbackOverdue", "stage": "callback", "department_id": "D1", **OFFICE},
+            {"alertname": "HaochapingDueSoonBacklog", "stage": "rectify", **OFFICE},
+            False,
+        ),
+        (
+            {"alertname": "HaochapingRepeatStaff", "severity": "critical", "staff_id": "S1", "hall_id": "H1", **OFFICE},
+            {"alertname": "HaochapingRepeatStaff", "severity": "warning", "staff_id": "S1", "hall_id": "H1", **OFFICE},
+            True,
+        ),
+        (
+            {"alertname": "HaochapingRepeatStaff", "severity": "critical", "staff_id": "S1", "hall_id": "H1", **OFFICE},
+            {"alertname": "HaochapingRepeatStaff", "severity": "warning", "staff_id": "S2", "hall_id": "H1", **OFFICE},
+            False,
+        ),
+    ],
+)
+def test_a_cause_silences_its_consequences_and_nothing_else(
+    alertmanager: str,
+    cause: dict[str, str],
+    consequence: dict[str, str],
+    silenced: bool,
+    request: pytest.FixtureRequest,
+) -> None:
+    amtool = program("amtool", "prometheus-alertmanager")
+    # Each case is a district of its own, unless it says otherwise: the cases share the server.
+    number = request.node.callspec.id
+    district = "a" if cause["alertname"] == "HaochapingWorkersAbsent" else number
+    own = {} if cause["alertname"] == "HaochapingWorkersAbsent" else {"district": district, "instance": "w1"}
+    service = {"service": number}
+    cause = {**OPS, **own, **cause, **service}
+    consequence = {**OPS, "district": district, "instance": "w1", **consequence, **service}
+    for labels in (cause, consequence):
+        pairs = [f"{name}={value}" for name, value in labels.items()]
+        assert run(amtool, f"--alertmanager.url={alertmanager}", "alert", "add", *pairs).returncode == 0
+
+    def state() -> str | None:
+        query = [f"{name}={value}" for name, value in consequence.items()]
+        done = run(
+            amtool,
+            f"--alertmanager.url={alertmanager}",
+            "alert",
+            "query",
+            "--inhibited",
+            "--active",
+            "-o",
+            "json",
+            *query,
+        )
+        found = [each for each in json.loads(done.stdout or "[]") if each["labels"] == consequence]
+        return found[0]["status"]["state"] if found and found[0]["status"]["state"] != "unprocessed" else None
+
+    assert until("the alert is seen", state) == ("suppressed" if silenced else "active")
