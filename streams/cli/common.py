@@ -54,8 +54,10 @@ def set_up_logging(settings: Settings) -> None:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)  # a year the working-day calendar does not know
-    for noisy in ("aiokafka", "faust", "mode", "kafka", "asyncio", "clickhouse_driver"):
+    for noisy in ("aiokafka", "faust", "mode", "kafka", "asyncio"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
+    # It logs a traceback for each failed connection; the sink writer says the same in a line.
+    logging.getLogger("clickhouse_driver").setLevel(logging.CRITICAL)
 
 
 def progress() -> Progress:
