@@ -301,7 +301,7 @@ class Worker:
                 for partition, memory in agent.memories.assign(mine, generation).items():
                     wanted[agent.memories.changelog, partition] = memory
                     fresh.append((agent, partition))
-            records = await recover(self.settings, wanted)
+            records = await recover(self.settings, wanted, self.checkpoint.progressed)
             for agent, partition in fresh:
                 agent.recovered(partition)
             self.timers.look_again()
@@ -310,7 +310,7 @@ class Worker:
             seconds = time.monotonic() - started
             self.metrics.recovery_seconds.set(seconds)
             self.recovered = True
-            self.checkpoint.progressed_at = time.monotonic()
+            self.checkpoint.progressed()
             log.info("partitions assigned: %d; recovered %d records in %.1f s", len(assignment), records, seconds)
         except Exception as exc:
             self.fail(exc)

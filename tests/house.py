@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,8 @@ from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 #: Seconds a test waits for something that should come at once.
 PATIENCE = 60.0
@@ -82,6 +84,10 @@ class WorkerProcess:
         """Every sample of /metrics: `name{labels}` → value."""
         lines = self.get("/metrics")[1].decode().splitlines()
         return {name: float(value) for name, value in (x.rsplit(" ", 1) for x in lines if not x.startswith("#"))}
+
+    def lags(self) -> dict[str, float]:
+        """The lag of each partition it has."""
+        return {name: lag for name, lag in self.metrics().items() if name.startswith("haochaping_consumer_lag")}
 
     def kill(self) -> None:
         """kill -9."""
@@ -158,19 +164,52 @@ class House:
         self, topic: str, records: Iterable[Mapping[str, Any] | bytes], keys: list[bytes] | None = None
     ) -> None:
         """Send records (dicts, or bytes as they stand) in order, keyed by their ids unless keys are given."""
-        asyncio.run(self._publish(topic, list(records), keys))
+        entries: list[tuple[str, bytes | None, Mapping[str, Any] | bytes]] = []
+        for number, record in enumerate(records):
+            key = record[KEYS[topic]].encode() if isinstance(record, Mapping) else None
+            entries.append((topic, keys[number] if keys else key, record))
+        self.publish_all(entries)
 
-    async def _publish(self, topic: str, records: list[Mapping[str, Any] | bytes], keys: list[bytes] | None) -> None:
-        producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, max_request_size=4 << 20)
+    def publish_all(
+        self, entries: Iterable[tuple[str, bytes | None, Mapping[str, Any] | bytes]], seconds: float = 0
+    ) -> None:
+        """Send (topic, key, record), spread evenly over so many seconds. A broker that is away is waited for."""
+        asyncio.run(self._publish(list(entries), seconds))
+
+    async def _publish(
+        self, entries: Sequence[tuple[str, bytes | None, Mapping[str, Any] | bytes]], seconds: float
+    ) -> None:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.bootstrap, max_request_size=4 << 20, linger_ms=20, request_timeout_ms=240_000
+        )
         await producer.start()
         try:
-            for number, record in enumerate(records):
+            started, acks = time.monotonic(), []
+            for number, (topic, key, record) in enumerate(entries):
+                if seconds and number % 50 == 0:
+                    await asyncio.sleep(max(0.0, started + seconds * number / len(entries) - time.monotonic()))
                 value = record if isinstance(record, bytes) else orjson.dumps(record)
-                key = record[KEYS[topic]].encode() if isinstance(record, Mapping) else None
-                await producer.send(self.prefix + topic, value, key=keys[number] if keys else key)
+                acks.append(await producer.send(self.prefix + topic, value, key=key))
             await producer.flush()
+            for ack in acks:  # one that failed must not be missing in silence
+                await ack
         finally:
             await producer.stop()
+
+    def committed(self) -> dict[tuple[str, int], int]:
+        """What the workers have committed, by (topic, partition); empty while no broker answers."""
+        return asyncio.run(self._committed())
+
+    async def _committed(self) -> dict[tuple[str, int], int]:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=3000)
+        try:
+            await admin.start()
+            offsets = await admin.list_consumer_group_offsets(f"{self.prefix}haochaping")
+            return {(tp.topic.removeprefix(self.prefix), tp.partition): at.offset for tp, at in offsets.items()}
+        except (KafkaError, OSError):
+            return {}
+        finally:
+            await admin.close()
 
     def read(self, topic: str) -> list[Any]:
         """Every record of a topic, as aiokafka gives them."""

@@ -11,6 +11,7 @@ import uvloop
 from streams.app import Worker
 from streams.cli.common import load_settings, set_up_logging
 from streams.errors import HaochapingError
+from streams.runtime.connection import mend_connections
 from streams.settings import Settings
 
 
@@ -25,6 +26,7 @@ def worker() -> None:
     # nothing but their own counts need to free: looking rarely halves the time an agent takes (24 for 48 µs a review).
     gc.set_threshold(200_000, 20, 100)
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # the consumer's thread makes a loop of its own
+    mend_connections()
     asyncio.run(_run(settings))
 
 

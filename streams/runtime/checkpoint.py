@@ -72,6 +72,10 @@ class Checkpoint:
         """Nothing is waiting to be made safe."""
         return self._epoch.empty and not self._owed and not self._flushing.locked()
 
+    def progressed(self) -> None:
+        """Note that the worker gets on."""
+        self.progressed_at = time.monotonic()
+
     async def room(self) -> None:
         """Wait until another chunk may be processed."""
         await self._room.wait()
@@ -112,7 +116,9 @@ class Checkpoint:
             if self._owed and await self._commit(offsets := dict(self._owed)):
                 self.committed.update(offsets)
                 self._owed.clear()
-            self.progressed_at = self.flushed_at = time.monotonic()
+            self.flushed_at = time.monotonic()
+            if not self._owed:
+                self.progressed_at = self.flushed_at
             if not epoch.done.cancelled():
                 epoch.done.set_result(None)
 

@@ -17,9 +17,6 @@ from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
-#: A changelog partition that gives nothing for this long (seconds) while it should is a failure, not a wait.
-STUCK = 30.0
-
 
 class Memory(Protocol):
     """One partition's memory."""
@@ -66,11 +63,15 @@ class Memories(Generic[M]):
         return fresh
 
 
-async def recover(settings: Settings, wanted: dict[tuple[str, int], Memory]) -> int:
+async def recover(
+    settings: Settings, wanted: dict[tuple[str, int], Memory], progress: Callable[[], None] = lambda: None
+) -> int:
     """Read changelog partitions, given as (topic, partition), to their ends; returns the number of records read.
 
+    `progress` is called whenever some came.
+
     Raises:
-        HaochapingError: a partition gives nothing for 30 s though it has more.
+        HaochapingError: a partition gives nothing for HCP_STALL_TIMEOUT seconds though it has more.
     """
     if not wanted:
         return 0
@@ -92,9 +93,11 @@ async def recover(settings: Settings, wanted: dict[tuple[str, int], Memory]) -> 
                     recall(record.key, record.value)
                 records += len(batch)
                 heard = time.monotonic()
+                progress()
             left = {partition for partition in left if await consumer.position(partition) < ends[partition]}
-            if left and time.monotonic() - heard > STUCK:
-                raise HaochapingError(f"recovery is stuck: nothing from {sorted(left)[0]} for {STUCK:.0f} s")
+            if left and (stuck := time.monotonic() - heard) > settings.stall_timeout:
+                topic, partition = sorted(left)[0]
+                raise HaochapingError(f"recovery is stuck: nothing from {topic}/{partition} for {stuck:.0f} s")
         return records
     finally:
         await consumer.stop()

@@ -6,6 +6,7 @@ import time
 from typing import Any, Protocol
 
 import faust
+from faust.types import TP
 
 from streams.agents.base import StatefulAgent
 from streams.errors import HaochapingError
@@ -34,6 +35,13 @@ class Watched(Protocol):
     recovered: bool
 
 
+def _stalled(why: str) -> HaochapingError:
+    return HaochapingError(
+        f"{why}: stopping, so that a new process can start at the last commit. "
+        "If it happens again, run `haochaping doctor`"
+    )
+
+
 class Pulse:
     """Measures, and stops a worker that makes no progress though there is work."""
 
@@ -42,6 +50,8 @@ class Pulse:
         self._lags: dict[tuple[str, int], int] = {}
         self._busy_at = time.monotonic()
         self._slow_at = 0.0
+        self._heard: dict[TP, tuple[int | None, float]] = {}  # its last answered fetch, and when we saw that first
+        self._recovered_at = self._busy_at
         self.lag: int | None = None  # records; None while it is not known
 
     @property
@@ -61,6 +71,8 @@ class Pulse:
         """
         while True:
             await asyncio.sleep(INTERVAL)
+            if not self._worker.recovered:
+                self._recovered_at = time.monotonic()
             self._measure_lag()
             if self.lag != 0 or not self._worker.checkpoint.idle:
                 self._busy_at = time.monotonic()
@@ -94,16 +106,30 @@ class Pulse:
 
     def _check_progress(self) -> None:
         worker = self._worker
+        timeout = worker.settings.stall_timeout
+        now = time.monotonic()
         if self.lag == 0 and worker.checkpoint.idle:
-            worker.checkpoint.progressed_at = time.monotonic()
+            worker.checkpoint.progressed_at = now
         # A sink that refuses is being tried again, which is progress of a kind; one that hangs is not.
-        stuck = time.monotonic() - max(worker.checkpoint.progressed_at, worker.sink.tried_at)
-        if stuck > worker.settings.stall_timeout:
+        stuck = now - max(worker.checkpoint.progressed_at, worker.sink.tried_at)
+        if stuck > timeout:
             doing = "has not got its partitions or their state" if not worker.recovered else "has work"
-            raise HaochapingError(
-                f"no progress for {stuck:.0f} s although the worker {doing} (lag {self.lag}): stopping, so that a new "
-                "process can start at the last commit. If it happens again, run `haochaping doctor`"
-            )
+            raise _stalled(f"no progress for {stuck:.0f} s although the worker {doing} (lag {self.lag})")
+        if not worker.recovered:
+            self._heard.clear()
+            return
+        consumer: Any = worker.app.consumer
+        if consumer.failure is not None:
+            raise _stalled(consumer.failure)
+        silent = now - max(self._recovered_at, consumer.heard_at or 0.0)
+        if silent > timeout:
+            raise _stalled(f"the broker has answered no heartbeat for {silent:.0f} s")
+        for tp in consumer.assignment():
+            at = consumer.fetched_at(tp)
+            if at is None or self._heard.get(tp, (None, 0.0))[0] != at:
+                self._heard[tp] = at, now
+            elif now - self._heard[tp][1] > timeout:
+                raise _stalled(f"the broker has answered no fetch of {tp.topic}/{tp.partition} for {timeout:.0f} s")
 
     async def _measure_slowly(self) -> None:
         worker = self._worker

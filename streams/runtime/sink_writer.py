@@ -30,7 +30,7 @@ class SinkWriter:
         self._writer = ThreadPoolExecutor(1, "sink-writer")
         self._reader = ThreadPoolExecutor(1, "sink-reader")
         self.up = False
-        self.tried_at = time.monotonic()  # when a call last ended, well or badly
+        self.tried_at = time.monotonic()  # when a write last ended, well or badly
 
     async def open(self) -> None:
         """Open the sink; whoever asks it before finds it unavailable.
@@ -60,10 +60,11 @@ class SinkWriter:
             return
         wait = FIRST_RETRY
         while True:
-            started = time.monotonic()
+            started = self.tried_at = time.monotonic()
             try:
                 await self._in(self._writer, lambda: self._insert(tables))
             except HaochapingError as exc:
+                self.tried_at = time.monotonic()
                 self._metrics.sink_failures.inc()
                 log.error("ClickHouse refuses, nothing is lost, next try in %.1f s: %s", wait, exc)
                 await asyncio.sleep(wait)
@@ -101,7 +102,6 @@ class SinkWriter:
         if up and not self.up:
             log.info("ClickHouse answers")
         self.up = up
-        self.tried_at = time.monotonic()
         self._metrics.sink_up.set(up)
 
     def close(self) -> None:

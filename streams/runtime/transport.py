@@ -4,6 +4,9 @@ Stock Faust delivers one message a record and commits by itself what agents ackn
 is one message (see chunks.py), agents acknowledge nothing, and `runtime/checkpoint.py` alone commits.
 """
 
+import asyncio
+import functools
+import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -29,6 +32,35 @@ class ChunkedConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
         return consumer
 
+    async def on_start(self) -> None:
+        await super().on_start()
+        consumer = self._ensure_consumer()
+        # Without one of these a consumer does nothing more, and aiokafka tells nobody (see connection.py).
+        parts = {
+            "refreshes metadata": consumer._client._sync_task,
+            "fetches": consumer._fetcher._fetch_task,
+            "coordinates the group": consumer._coordinator._coordination_task,
+        }
+        for what, task in parts.items():
+            task.add_done_callback(functools.partial(self._part_ended, what))
+        self._note_heartbeats(consumer._coordinator)
+
+    def _part_ended(self, what: str, task: "asyncio.Task[Any]") -> None:
+        if not task.cancelled() and (exc := task.exception()) is not None:
+            self.log.error("the part of the consumer that %s has failed", what, exc_info=exc)
+            self.consumer.failure = f"the part of the consumer that {what} has failed ({exc!r})"
+
+    def _note_heartbeats(self, coordinator: Any) -> None:
+        heartbeat = coordinator._do_heartbeat
+
+        async def noted() -> bool:
+            alive: bool = await heartbeat()
+            if alive:
+                self.consumer.heard_at = time.monotonic()
+            return alive
+
+        coordinator._do_heartbeat = noted
+
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit, and say whether it was done. Unlike Faust's, it survives a broker that is away."""
         try:
@@ -45,6 +77,21 @@ class ChunkedConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc
 
 class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
     """Yields one message a partition and fetch; keeps no account of acknowledgements."""
+
+    failure: str | None = None  # why this consumer cannot go on
+    heard_at: float | None = None  # when the group last answered a heartbeat (monotonic seconds)
+
+    def fetched_at(self, tp: TP) -> int | None:
+        """When the broker last answered a fetch of this partition (ms since the epoch).
+
+        None while we do not ask: records of it wait for their agent, or it was never fetched.
+        """
+        inner = self._thread._ensure_consumer()
+        partition = aiokafka.TopicPartition(*tp)
+        if partition in inner._fetcher._records or not inner._subscription.is_assigned(partition):
+            return None
+        at: int | None = inner.last_poll_timestamp(partition)
+        return at
 
     def _new_consumer_thread(self) -> ChunkedConsumerThread:
         return ChunkedConsumerThread(self, loop=self.loop, beacon=self.beacon)

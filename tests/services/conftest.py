@@ -10,8 +10,27 @@ import pytest
 from tests.house import House, house
 from tests.services.clickhouse import ClickHouse, binary, start_clickhouse
 from tests.services.kafka import Cluster, start_cluster
+from tests.services.table import Fault, table
 
 _numbers = itertools.count()
+
+_FAULTS = pytest.StashKey[list[Fault]]()
+
+
+@pytest.fixture
+def fault(request: pytest.FixtureRequest) -> Iterator[Fault]:
+    """The row of this test in the table of faults."""
+    told = Fault(request.node.name.removeprefix("test_").replace("_", " "))
+    request.config.stash.setdefault(_FAULTS, []).append(told)
+    yield told
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table of faults."""
+    if faults := terminalreporter.config.stash.get(_FAULTS, []):
+        terminalreporter.section("faults")
+        for line in table(faults):
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -32,15 +51,15 @@ def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]
 
 @pytest.fixture
 def new_house(kafka: Cluster, clickhouse: ClickHouse, tmp_path: Path) -> Iterator[Callable[..., House]]:
-    """Makes houses on Apache Kafka and a ClickHouse server."""
+    """Makes houses on Apache Kafka (the shared one unless another is given) and a ClickHouse server."""
     with ExitStack() as stack:
 
-        def make(**settings: str) -> House:
+        def make(cluster: Cluster = kafka, **settings: str) -> House:
             number = next(_numbers)
             folder = tmp_path / str(number)
             folder.mkdir()
             own = {"HCP_CLICKHOUSE_URL": f"{clickhouse.url}_{number}"}
-            made = stack.enter_context(house(kafka.bootstrap, f"s{number}.", folder, **{**own, **settings}))
+            made = stack.enter_context(house(cluster.bootstrap, f"s{number}.", folder, **{**own, **settings}))
             done = made.command("migrate")
             assert done.returncode == 0, done.stderr
             return made

@@ -1,0 +1,107 @@
+"""Whatever breaks on the broker's side, the results are those of the set of records.
+
+`fault.recovered` notes the seconds from the end of a fault until every partition of `reviews` is committed further.
+A supervisor starts anew whatever ends, as in real life; a worker that heals by itself is not started anew.
+"""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.house import House
+from tests.services.clickhouse import ClickHouse
+from tests.services.kafka import Cluster, start_cluster
+from tests.services.load import district, finish, furnish, publishing
+from tests.services.table import Fault
+from tests.supervisor import Supervisor, works_again
+
+pytestmark = [pytest.mark.services, pytest.mark.timeout(400)]
+
+Make = Callable[..., House]
+
+
+def test_the_broker_is_killed_and_restarted_three_times(new_house: Make, kafka: Cluster, fault: Fault) -> None:
+    house, load = new_house(HCP_CLOCK="event"), district()
+    furnish(house, load)
+    with Supervisor(house, 2) as supervisor:
+        supervisor.ready()
+        with publishing(house, load, 40):
+            for _ in range(3):
+                time.sleep(3)
+                kafka.brokers[0].kill()
+                time.sleep(3)
+                kafka.brokers[0].start()
+                kafka.wait()
+                fault.recovered(works_again(house))
+        finish(house, supervisor.left(), load)
+        assert supervisor.exits == [], "the workers were to heal by themselves"
+    fault.done(len(load))
+
+
+def test_the_broker_stands_still_for_a_minute(new_house: Make, kafka: Cluster, fault: Fault) -> None:
+    house, load = new_house(HCP_CLOCK="event"), district()
+    furnish(house, load)
+    broker = kafka.brokers[0].process
+    assert broker is not None
+    with Supervisor(house, 2) as supervisor:
+        supervisor.ready()
+        with publishing(house, load, 30):
+            time.sleep(5)
+            broker.send_signal(signal.SIGSTOP)
+            time.sleep(60)
+            broker.send_signal(signal.SIGCONT)
+            kafka.wait()
+            fault.recovered(works_again(house))
+        finish(house, supervisor.left(), load)
+        assert supervisor.exits == [], "the workers were to heal by themselves"
+    fault.done(len(load))
+
+
+def test_workers_that_the_broker_left_alone_for_too_long_are_started_anew(
+    new_house: Make, kafka: Cluster, fault: Fault
+) -> None:
+    house, load = new_house(HCP_CLOCK="event", HCP_STALL_TIMEOUT="5"), district()
+    furnish(house, load)
+    with Supervisor(house, 2) as supervisor:
+        supervisor.ready()
+        with publishing(house, load, 30):
+            time.sleep(5)
+            kafka.brokers[0].kill()
+            time.sleep(12)
+            kafka.brokers[0].start()
+            kafka.wait()
+            fault.recovered(works_again(house))
+        assert len(supervisor.exits) >= 2
+        assert set(supervisor.exits) == {1}
+        for worker in supervisor.ended[:2]:
+            assert "stopping, so that a new process can start at the last commit" in worker.tail()
+        finish(house, supervisor.left(), load)
+    fault.done(len(load))
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Iterator[Cluster]:
+    cluster = start_cluster(tmp_path / "three", 3)
+    yield cluster
+    cluster.stop()
+
+
+def test_one_of_three_brokers_is_killed(new_house: Make, three: Cluster, clickhouse: ClickHouse, fault: Fault) -> None:
+    house, load = new_house(three, HCP_CLOCK="event", HCP_REPLICATION="3"), district()
+    furnish(house, load)
+    with Supervisor(house, 2) as supervisor:
+        supervisor.ready()
+        with publishing(house, load, 40):
+            for broker in three.brokers[1:]:
+                time.sleep(4)
+                broker.kill()
+                fault.recovered(works_again(house))
+                time.sleep(4)
+                broker.start()
+                three.wait()
+        finish(house, supervisor.left(), load)
+        assert supervisor.exits == [], "the workers were to heal by themselves"
+    fault.done(len(load))
