@@ -10,7 +10,8 @@ from typing import Any
 import faust
 
 from sinks.schema import check_schema, migrate
-from streams.agents.aggregate import Aggregate, AggregateMemory
+from streams.agents.aggregate import Aggregate
+from streams.agents.aggregate_memory import AggregateMemory
 from streams.agents.base import Agent, StatefulAgent, TimedAgent
 from streams.agents.case_events import CaseEvents
 from streams.agents.enrich import Enrich

@@ -1,7 +1,8 @@
 """reviews → reviews.enriched: validate, pseudonymise, match, classify. No memory but the reference."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 from streams.agents.refusals import Reason, Refusals
 from streams.rules.categories import Lexicon, cause_of
-from streams.rules.enrichment import Reference
+from streams.rules.enrichment import MAX_MATCHES, Match, Reference
 from streams.rules.masking import mask
 from streams.runtime.chunks import Chunk
 from streams.runtime.producer import Outbox
@@ -23,6 +24,7 @@ CONTENT_HEADER = "hcp-content"
 
 #: How far a publisher's clock may run ahead of the broker's.
 FUTURE = timedelta(days=1)
+_FUTURE_MS = FUTURE.total_seconds() * 1000
 
 
 class Enrich:
@@ -48,6 +50,7 @@ class Enrich:
         self._reviewer_key = reviewer_key
         self._zone = zone
         self._refusals = refusals
+        self._fragments: dict[Match, bytes] = {}
 
     def process(self, chunk: Chunk, out: Outbox) -> None:
         """Every record of the chunk becomes an enriched review or a refusal."""
@@ -60,7 +63,7 @@ class Enrich:
                 refused += 1
                 continue
             arrived = record.timestamp
-            if review["occurred_at"].timestamp() * 1000 > arrived + FUTURE.total_seconds() * 1000:
+            if review["occurred_at"].timestamp() * 1000 > arrived + _FUTURE_MS:
                 refused += 1
                 self._refuse(
                     out,
@@ -116,43 +119,68 @@ class Enrich:
         return reviews
 
     def _enrich(self, review: Review) -> tuple[bytes, bytes]:
-        """The enriched record as JSON, and the hash of what was sent (8 bytes)."""
-        occurred_at: datetime = review["occurred_at"]
-        window_id, staff_id = review.get("window_id"), review.get("staff_id")
-        service_id, tags = review.get("service_id"), review.get("tags")
-        comment = review.get("comment")
-        zone = self._zone
+        """The enriched record as JSON, and the hash of what was sent (8 bytes).
+
+        JSON is put together from fragments: what follows from the reference, or from what was found in the text, is
+        the same for many reviews and written once. Ids, channels and times need no escaping (schemas/fields.py).
+        """
+        occurred_at, window_id, staff_id = review["occurred_at"], review.get("window_id"), review.get("staff_id")
+        service_id, tags, comment = review.get("service_id"), review.get("tags"), review.get("comment")
         # Written in local time, so that a date at the front is the local day.
-        own = orjson.dumps(
-            {
-                "review_id": review["review_id"],
-                "occurred_at": occurred_at.astimezone(zone),
-                "received_at": (review.get("received_at") or occurred_at).astimezone(zone),
-                "rating": review["rating"],
-                "channel": review["channel"],
-                "window_id": window_id,
-                "service_id": service_id,
-                "case_no": review.get("case_no"),
-                "comment": mask(comment) if comment else comment,
-                "tags": tags or [],
-                "reviewer_key": self._reviewer_key(review.get("reviewer")),
-            }
-        )
+        occurred = occurred_at.astimezone(self._zone).isoformat()
+        received_at = review.get("received_at")
+        received = received_at.astimezone(self._zone).isoformat() if received_at else occurred
+        own = (
+            f'{{"review_id":"{review["review_id"]}","occurred_at":"{occurred}","received_at":"{received}",'
+            f'"rating":{review["rating"]},"channel":"{review["channel"]}",'
+        ).encode() + self._extras(review)
+        given = f"{window_id}|{staff_id}|{service_id}".encode()  # as given: what it resolves to may change
+        content = blake2b(own + given, digest_size=8).digest()
         match = self._reference.match(window_id, staff_id, service_id, occurred_at)
         categories = self._lexicon.classify(tags, comment) if tags or comment else ()
-        found = orjson.dumps(
-            {
-                "bad": review["rating"] <= BAD_RATING,
-                "categories": categories,
-                "cause": cause_of(categories),
-                "hidden_negative": review["rating"] > BAD_RATING and bool(categories),
-            }
+        return own + self._matched(match) + _found(review["rating"], categories), content
+
+    def _extras(self, review: Review) -> bytes:
+        """What most reviews do not have."""
+        comment, reviewer = review.get("comment"), review.get("reviewer")
+        extras = (review.get("case_no"), comment and mask(comment), review.get("tags"), self._reviewer_key(reviewer))
+        if extras == (None, None, None, None):
+            return _NO_EXTRAS
+        case_no, comment, tags, reviewer_key = extras
+        return _inside(
+            orjson.dumps({"case_no": case_no, "comment": comment, "tags": tags or [], "reviewer_key": reviewer_key})
         )
-        content = blake2b(own, digest_size=8)
-        content.update((staff_id or "").encode())  # as given: what it resolves to may change
-        # Three JSON objects become one.
-        return own[:-1] + b"," + orjson.dumps(match)[1:-1] + b"," + found[1:], content.digest()
+
+    def _matched(self, match: Match) -> bytes:
+        """The ids and what the reference says of them."""
+        fragment = self._fragments.get(match)
+        if fragment is None:
+            if len(self._fragments) >= MAX_MATCHES:
+                self._fragments.clear()
+            fragment = self._fragments[match] = _inside(orjson.dumps(match))
+        return fragment
 
     def _refuse(self, out: Outbox, chunk: Chunk, record: Any, reason: Reason, detail: str) -> None:
         source = f"{chunk.topic}/{chunk.partition}/{record.offset}"
         self._refusals.refuse(out, reason, detail, source, record.key, record.value)
+
+
+def _inside(document: bytes) -> bytes:
+    """A JSON object's members, with a comma behind them."""
+    return document[1:-1] + b","
+
+
+_NO_EXTRAS = _inside(orjson.dumps({"case_no": None, "comment": None, "tags": [], "reviewer_key": None}))
+
+
+@lru_cache(maxsize=4096)
+def _found(rating: int, categories: tuple[str, ...]) -> bytes:
+    """What the text says, and the end of the record."""
+    bad = rating <= BAD_RATING
+    found = {
+        "bad": bad,
+        "categories": categories,
+        "cause": cause_of(categories),
+        "hidden_negative": not bad and bool(categories),
+    }
+    return orjson.dumps(found)[1:]

@@ -8,11 +8,20 @@ from pydantic import BaseModel
 
 from streams.schemas.reference import Service, Staff, Window
 
+#: Combinations of ids kept: a district has some thousand, but nobody knows how many unknown ids a publisher sends.
+MAX_MATCHES = 100_000
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Match:
-    """What the reference says of one review's ids; the field names are those of `reviews.enriched`."""
+    """What the reference says of one review's ids; the field names are those of `reviews.enriched`.
 
+    Not compared by value: the reference gives the same Match for the same ids, so that it is a cheap key for caches of
+    what follows from it.
+    """
+
+    window_id: str | None
+    service_id: str | None
     staff_id: str | None
     window_name: str | None
     hall_id: str | None
@@ -35,14 +44,13 @@ class Reference:
         # Only windows whose records carry `since`: (since, staff_id), oldest first.
         self._rosters: dict[str, list[tuple[datetime, str]]] = {}
         self._matches: dict[tuple[str | None, str | None, str | None], Match] = {}
-        self.version = 0  # grows with every change, for caches of what follows from it
 
     def __str__(self) -> str:
         return f"{len(self.windows)} windows, {len(self.staff)} staff, {len(self.services)} services"
 
     def learn(self, record: BaseModel) -> None:
         """Take a record; it replaces the one with its id, but for the roster, which keeps every `since`."""
-        self._changed()
+        self._matches.clear()
         match record:
             case Window():
                 self.windows[record.window_id] = record
@@ -59,7 +67,7 @@ class Reference:
 
     def forget(self, model: type[BaseModel], key: str) -> None:
         """A null value deletes the record with this id."""
-        self._changed()
+        self._matches.clear()
         if model is Window:
             self.windows.pop(key, None)
             self._rosters.pop(key, None)
@@ -67,10 +75,6 @@ class Reference:
             self.staff.pop(key, None)
         elif model is Service:
             self.services.pop(key, None)
-
-    def _changed(self) -> None:
-        self.version += 1
-        self._matches.clear()
 
     def on_duty(self, window_id: str, at: datetime) -> str | None:
         """The staff_id on duty at a window: of the last `since` at or before `at`, or of a record without one."""
@@ -86,10 +90,11 @@ class Reference:
         """Resolve a review's ids. An id given wins; without a `staff_id` whoever was on duty at the window serves."""
         if staff_id is None and window_id is not None:
             staff_id = self.on_duty(window_id, occurred_at)
-        # A district has some thousand combinations, a year some hundred thousand reviews.
         key = (window_id, staff_id, service_id)
         found = self._matches.get(key)
         if found is None:
+            if len(self._matches) >= MAX_MATCHES:
+                self._matches.clear()
             found = self._matches[key] = self._match(*key)
         return found
 
@@ -100,6 +105,8 @@ class Reference:
         # The department: the window's, else the staff's, else the service's.
         home = next((each for each in (window, staff, service) if each and each.department_id), None)
         return Match(
+            window_id=window_id,
+            service_id=service_id,
             staff_id=staff_id,
             window_name=window.name if window else None,
             hall_id=window.hall_id if window else None,

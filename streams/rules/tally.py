@@ -4,7 +4,10 @@ A cell is ten counters packed into one integer, 32 bits each, so that adding a r
 and so is adding up a chunk's reviews first; a million cells of lists would not fit in memory.
 """
 
-import struct
+import sys
+from array import array
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 COUNTERS = (
@@ -22,6 +25,11 @@ COUNTERS = (
 _BITS = 32
 _LANE = {name: 1 << (_BITS * i) for i, name in enumerate(COUNTERS)}
 
+#: The width of a packed cell, in bits; what stands above it is the holder's own, 64 bits of it when written down.
+WIDTH = _BITS * len(COUNTERS)
+WIRE_BYTES = WIDTH // 8 + 8
+_WORDS = WIRE_BYTES // 4
+
 #: One count in every dimension's cell that a review of this rating, these flags adds to.
 _UNITS = {
     (rating, bad, three, commented, hidden): _LANE["reviews"]
@@ -37,13 +45,9 @@ _UNITS = {
     for hidden in (False, True)
 }
 
-#: The width of a packed cell, in bits and bytes; what stands above it is the holder's own.
-WIDTH = _BITS * len(COUNTERS)
-_BYTES = WIDTH // 8
-_COUNTS = struct.Struct(f"<{len(COUNTERS)}I")
-
 #: (dimension, member id field, member name field) of the dimensions a review has exactly one member of.
 DIMENSIONS = (
+    ("channel", "channel", None),
     ("department", "department_id", "department_name"),
     ("hall", "hall_id", "hall_name"),
     ("window", "window_id", "window_name"),
@@ -51,34 +55,56 @@ DIMENSIONS = (
     ("service", "service_id", "service_name"),
 )
 
+#: The one member of the dimension `district`.
+DISTRICT = "all"
 
-def unit(review: dict[str, Any]) -> int:
-    """The packed counters one enriched review adds to each of its cells."""
-    return _UNITS[
-        review["rating"],
-        review["bad"],
-        review["three_match"],
-        bool(review["comment"]),
-        review["hidden_negative"],
-    ]
+Columns = Mapping[str, Sequence[Any]]  # of enriched reviews: field → a value a review
+Sums = dict[str, dict[str, dict[str, int]]]  # dimension → day → member id → packed counters
 
 
-def unpack(cell: int) -> tuple[int, ...]:
-    """The counters, in the order of COUNTERS."""
-    return _COUNTS.unpack((cell & ((1 << WIDTH) - 1)).to_bytes(_BYTES, "little"))
+def units(reviews: Columns) -> list[int]:
+    """The packed counters each of these enriched reviews adds to each of its cells."""
+    commented = map(bool, reviews["comment"])
+    keys = zip(
+        reviews["rating"], reviews["bad"], reviews["three_match"], commented, reviews["hidden_negative"], strict=True
+    )
+    return [_UNITS[key] for key in keys]
 
 
-#: The fields of an enriched review that decide its cells within a day, but for its categories.
-MEMBERSHIP = ("channel", *(field for _, *fields in DIMENSIONS for field in fields))
-
-
-def members(fields: tuple[str | None, ...]) -> dict[str, str]:
-    """The cells of a review with these MEMBERSHIP fields: `dimension|member_id` and the member's name.
+def add_up(days: Sequence[str], reviews: Columns, added: Sequence[int]) -> Sums:
+    """What these reviews add to each cell.
 
     A review counts under '' in a dimension whose id it lacks, so that every dimension adds up to the district.
+
+    Args:
+        days: The local day of each review, `YYYY-MM-DD`.
+        reviews: Columns of enriched reviews: the id fields of DIMENSIONS, and `categories`.
+        added: What each review adds, from `units`.
     """
-    channel, *rest = fields
-    cells = {"district|all": "", f"channel|{channel}": ""}
-    for (dimension, *_), member_id, name in zip(DIMENSIONS, rest[::2], rest[1::2], strict=True):
-        cells[f"{dimension}|{member_id or ''}"] = name or ""
-    return cells
+    sums: Sums = {}
+    for dimension, field, _ in DIMENSIONS:
+        by_day: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        for day, member_id, unit in zip(days, reviews[field], added, strict=True):
+            by_day[day][member_id or ""] += unit
+        sums[dimension] = by_day
+    sums["district"] = {day: {DISTRICT: sum(channels.values())} for day, channels in sums["channel"].items()}
+    by_day = defaultdict(lambda: defaultdict(int))
+    for day, categories, unit in zip(days, reviews["categories"], added, strict=True):
+        for category in categories:
+            by_day[day][category] += unit
+    sums["category"] = by_day
+    return sums
+
+
+def pack(cell: int) -> bytes:
+    """A cell as it is written down: the holder's 64 bits, then the counters."""
+    return cell.to_bytes(WIRE_BYTES, "big")
+
+
+def unpack_all(packed: Sequence[bytes]) -> dict[str, Sequence[int]]:
+    """The counters of many packed cells, column by column."""
+    words = array("I", b"".join(packed))
+    if sys.byteorder == "little":
+        words.byteswap()
+    # The last counter stands highest, right behind the holder's two words. Slices of an array cost nothing a cell.
+    return {name: words[-1 - lane :: -_WORDS][::-1] for lane, name in enumerate(COUNTERS)}

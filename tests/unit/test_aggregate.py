@@ -7,7 +7,8 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.agents.aggregate import Aggregate, AggregateMemory
+from streams.agents.aggregate import Aggregate
+from streams.agents.aggregate_memory import AggregateMemory
 from streams.agents.enrich import CONTENT_HEADER
 from streams.agents.refusals import Refusals
 from streams.metrics import Metrics

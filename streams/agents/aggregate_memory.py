@@ -1,0 +1,154 @@
+"""What the aggregate agent remembers: the reviews seen, and the daily cells."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from typing import Any
+
+import orjson
+
+from streams.rules import tally
+from streams.rules.admission import Seen, offset_of, remember
+from streams.runtime.producer import Message
+
+#: Kinds of changelog keys.
+_SEEN, _CELL = b"s", b"c"
+
+#: Reviews in one changelog record: about 100 KiB.
+SEGMENT = 2000
+
+_COUNTERS = (1 << tally.WIDTH) - 1
+
+
+class AggregateMemory:
+    """One partition's memory: the reviews seen, and the cells.
+
+    A cell is one integer: the packed counters (see rules/tally.py) and above them its fence, an offset: every record
+    below it that belongs in the cell has been counted, none at or above it has.
+    """
+
+    def __init__(self) -> None:
+        self.seen: dict[str, Seen] = {}
+        self._cells: dict[str, dict[bytes, int]] = {}  # day: dimension|member_id: cell
+        self._fence = 0  # the highest of all cells
+        self._segments: dict[bytes, tuple[int, list[str]]] = {}  # changelog key: newest arrival (ms), review ids
+        self._members: dict[bytes, bytes] = {}  # dimension|member_id: its newest name; one bytes object for all days
+        self._arrived = 0  # newest arrival, ms since the epoch
+
+    def __len__(self) -> int:
+        return len(self.seen) + sum(map(len, self._cells.values()))
+
+    def recall(self, key: bytes, value: bytes | None) -> None:
+        """Take back a changelog record: a segment of reviews seen, or a cell."""
+        if key[:1] == _CELL:
+            if value is not None:
+                day, _, member = key[1:].partition(b"|")
+                self._recall_cell(day.decode(), member, value)
+        elif value is None:
+            self._forget(key)
+        else:
+            self._recall_segment(key, value)
+
+    def _recall_cell(self, day: str, member: bytes, value: bytes) -> None:
+        cell, name = int.from_bytes(value[: tally.WIRE_BYTES], "big"), value[tally.WIRE_BYTES :]
+        if name or member not in self._members:
+            self._members[member] = name
+        cells = self._cells.setdefault(day, {})
+        cells[member] = max(cells.get(member, 0), cell)  # the higher fence is the newer, and stands on top
+        self._fence = max(self._fence, cell >> tally.WIDTH)
+
+    def _recall_segment(self, key: bytes, value: bytes) -> None:
+        arrived, reviews = orjson.loads(value)
+        self._arrived = max(self._arrived, arrived)
+        self._segments[key] = (arrived, list(reviews))
+        for review_id, (offset, content) in reviews.items():
+            entry = remember(offset, bytes.fromhex(content))
+            known = self.seen.get(review_id)
+            if known is None or offset_of(entry) < offset_of(known):
+                self.seen[review_id] = entry
+
+    def _forget(self, key: bytes) -> None:
+        _, review_ids = self._segments.pop(key, (0, []))
+        for review_id in review_ids:
+            self.seen.pop(review_id, None)
+
+    def learn_names(self, reviews: tally.Columns) -> None:
+        """Note the newest name of every member in these enriched reviews."""
+        for dimension, field, name_field in tally.DIMENSIONS:
+            if name_field is None:
+                continue
+            front = f"{dimension}|".encode()
+            for member_id, name in dict(zip(reviews[field], reviews[name_field], strict=True)).items():
+                if name:
+                    self._members[front + (member_id or "").encode()] = name.encode()
+
+    def count(
+        self, first: int, following: int, sums: tally.Sums, since: Callable[[int], tally.Sums], partition: int
+    ) -> tuple[list[Message], dict[str, Sequence[Any]]]:
+        """Add a chunk to its cells.
+
+        Args:
+            first: Offset of the chunk's first record.
+            following: Offset of the record after the chunk: the new fence.
+            sums: What the chunk's records add.
+            since: What those at or above an offset add.
+            partition: Where the chunk is from.
+
+        Returns:
+            The absolute value of every cell touched, as changelog records and as columns of the table `daily_cells`.
+        """
+        again = first < self._fence  # read again after a crash: some cells have some of it
+        fence = following << tally.WIDTH
+        changelog: list[Message] = []
+        packed: list[bytes] = []
+        names: list[str] = []
+        versions: list[int] = []
+        keys: dict[str, list[Any]] = {"day": [], "dimension": [], "member_id": []}
+        for dimension, by_day in sums.items():
+            front = f"{dimension}|".encode()
+            for day, touched in by_day.items():
+                cells = self._cells.setdefault(day, {})
+                key_front = _CELL + day.encode() + b"|"
+                for member_id, added in touched.items():
+                    member = front + member_id.encode()
+                    name = self._members.get(member)
+                    if name is None:
+                        name = self._members[member] = b""
+                    cell = cells.get(member, 0)
+                    if again and cell >> tally.WIDTH > first:
+                        rest = since(cell >> tally.WIDTH)
+                        added = rest[dimension].get(day, {}).get(member_id, 0)
+                        cells[member] = cell = max(fence, cell & ~_COUNTERS) | (cell & _COUNTERS) + added
+                    else:
+                        cells[member] = cell = fence | (cell & _COUNTERS) + added
+                    value = tally.pack(cell)
+                    changelog.append((key_front + member, value + name, [], None))
+                    packed.append(value)
+                    if again:
+                        versions.append(cell >> tally.WIDTH)
+                    names.append(name.decode())
+                keys["day"] += [date.fromisoformat(day)] * len(touched)
+                keys["dimension"] += [dimension] * len(touched)
+                keys["member_id"] += touched
+        self._fence = max(self._fence, following)
+        columns: dict[str, Sequence[Any]] = {**keys, "member_name": names, **tally.unpack_all(packed)}
+        columns["version"] = versions if again else [following] * len(packed)
+        columns["partition"] = [partition] * len(packed)
+        return changelog, columns
+
+    def keep(self, news: Sequence[tuple[str, int, bytes]], arrived: int) -> Iterator[Message]:
+        """Changelog records of reviews just seen: (review_id, offset, content hash), `arrived` by then (ms)."""
+        self._arrived = max(self._arrived, arrived)
+        for start in range(0, len(news), SEGMENT):
+            part = news[start : start + SEGMENT]
+            # Keyed by its offsets: what another worker, cut off and late, says of other offsets replaces nothing.
+            key = _SEEN + b"%d-%d" % (part[0][1], part[-1][1])
+            reviews = {review_id: (offset, content.hex()) for review_id, offset, content in part}
+            self._segments[key] = (self._arrived, list(reviews))
+            yield key, orjson.dumps((self._arrived, reviews)), [], None
+
+    def expire(self, keep_ms: int) -> Iterator[Message]:
+        """Forget reviews that arrived more than `keep_ms` before the newest; changelog records that say so."""
+        before = self._arrived - keep_ms
+        for key in [key for key, (arrived, _) in self._segments.items() if arrived < before]:
+            self._forget(key)
+            yield key, None, [], None
