@@ -1,5 +1,6 @@
 """What the aggregate agent remembers: the reviews seen, and the daily cells."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Any
@@ -16,6 +17,8 @@ _SEEN, _CELL = b"s", b"c"
 #: Reviews in one changelog record: about 100 KiB.
 SEGMENT = 2000
 
+_NOBODY = (b"", b"", "")
+_NO_HEADERS: list[tuple[str, bytes]] = []
 _COUNTERS = (1 << tally.WIDTH) - 1
 
 
@@ -31,7 +34,8 @@ class AggregateMemory:
         self._cells: dict[str, dict[bytes, int]] = {}  # day: dimension|member_id: cell
         self._fence = 0  # the highest of all cells
         self._segments: dict[bytes, tuple[int, list[str]]] = {}  # changelog key: newest arrival (ms), review ids
-        self._members: dict[bytes, bytes] = {}  # dimension|member_id: its newest name; one bytes object for all days
+        # Members by dimension and id, one bytes object for all days: dimension|member_id, and its newest name twice.
+        self._members: dict[str, dict[str, tuple[bytes, bytes, str]]] = defaultdict(dict)
         self._arrived = 0  # newest arrival, ms since the epoch
 
     def __len__(self) -> int:
@@ -50,8 +54,11 @@ class AggregateMemory:
 
     def _recall_cell(self, day: str, member: bytes, value: bytes) -> None:
         cell, name = int.from_bytes(value[: tally.WIRE_BYTES], "big"), value[tally.WIRE_BYTES :]
-        if name or member not in self._members:
-            self._members[member] = name
+        dimension, _, member_id = member.decode().partition("|")
+        known = self._members[dimension].get(member_id)
+        if known is None or name not in (b"", known[1]):
+            known = self._name(dimension, member_id, name.decode())
+        member = known[0]  # the one object
         cells = self._cells.setdefault(day, {})
         cells[member] = max(cells.get(member, 0), cell)  # the higher fence is the newer, and stands on top
         self._fence = max(self._fence, cell >> tally.WIDTH)
@@ -71,15 +78,21 @@ class AggregateMemory:
         for review_id in review_ids:
             self.seen.pop(review_id, None)
 
+    def _name(self, dimension: str, member_id: str, name: str) -> tuple[bytes, bytes, str]:
+        known = self._members[dimension].get(member_id)
+        member = known[0] if known else f"{dimension}|{member_id}".encode()
+        named = self._members[dimension][member_id] = (member, name.encode(), name)
+        return named
+
     def learn_names(self, reviews: tally.Columns) -> None:
         """Note the newest name of every member in these enriched reviews."""
         for dimension, field, name_field in tally.DIMENSIONS:
             if name_field is None:
                 continue
-            front = f"{dimension}|".encode()
+            members = self._members[dimension]
             for member_id, name in dict(zip(reviews[field], reviews[name_field], strict=True)).items():
-                if name:
-                    self._members[front + (member_id or "").encode()] = name.encode()
+                if name and members.get(member_id, _NOBODY)[2] != name:
+                    self._name(dimension, member_id, name)
 
     def count(
         self, first: int, following: int, sums: tally.Sums, since: Callable[[int], tally.Sums], partition: int
@@ -104,15 +117,12 @@ class AggregateMemory:
         versions: list[int] = []
         keys: dict[str, list[Any]] = {"day": [], "dimension": [], "member_id": []}
         for dimension, by_day in sums.items():
-            front = f"{dimension}|".encode()
+            members = self._members[dimension]
             for day, touched in by_day.items():
                 cells = self._cells.setdefault(day, {})
                 key_front = _CELL + day.encode() + b"|"
                 for member_id, added in touched.items():
-                    member = front + member_id.encode()
-                    name = self._members.get(member)
-                    if name is None:
-                        name = self._members[member] = b""
+                    member, encoded, name = members.get(member_id) or self._name(dimension, member_id, "")
                     cell = cells.get(member, 0)
                     if again and cell >> tally.WIDTH > first:
                         rest = since(cell >> tally.WIDTH)
@@ -121,11 +131,11 @@ class AggregateMemory:
                     else:
                         cells[member] = cell = fence | (cell & _COUNTERS) + added
                     value = tally.pack(cell)
-                    changelog.append((key_front + member, value + name, [], None))
+                    changelog.append((key_front + member, value + encoded, _NO_HEADERS, None))
                     packed.append(value)
                     if again:
                         versions.append(cell >> tally.WIDTH)
-                    names.append(name.decode())
+                    names.append(name)
                 keys["day"] += [date.fromisoformat(day)] * len(touched)
                 keys["dimension"] += [dimension] * len(touched)
                 keys["member_id"] += touched

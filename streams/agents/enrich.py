@@ -133,7 +133,7 @@ class Enrich:
         own = (
             f'{{"review_id":"{review["review_id"]}","occurred_at":"{occurred}","received_at":"{received}",'
             f'"rating":{review["rating"]},"channel":"{review["channel"]}",'
-        ).encode() + self._extras(review)
+        ).encode() + (_NO_EXTRAS if _EXTRAS.isdisjoint(review) else self._extras(review))
         given = f"{window_id}|{staff_id}|{service_id}".encode()  # as given: what it resolves to may change
         content = blake2b(own + given, digest_size=8).digest()
         match = self._reference.match(window_id, staff_id, service_id, occurred_at)
@@ -142,13 +142,16 @@ class Enrich:
 
     def _extras(self, review: Review) -> bytes:
         """What most reviews do not have."""
-        comment, reviewer = review.get("comment"), review.get("reviewer")
-        extras = (review.get("case_no"), comment and mask(comment), review.get("tags"), self._reviewer_key(reviewer))
-        if extras == (None, None, None, None):
-            return _NO_EXTRAS
-        case_no, comment, tags, reviewer_key = extras
+        comment = review.get("comment")
         return _inside(
-            orjson.dumps({"case_no": case_no, "comment": comment, "tags": tags or [], "reviewer_key": reviewer_key})
+            orjson.dumps(
+                {
+                    "case_no": review.get("case_no"),
+                    "comment": mask(comment) if comment else comment,
+                    "tags": review.get("tags") or [],
+                    "reviewer_key": self._reviewer_key(review.get("reviewer")),
+                }
+            )
         )
 
     def _matched(self, match: Match) -> bytes:
@@ -170,6 +173,7 @@ def _inside(document: bytes) -> bytes:
     return document[1:-1] + b","
 
 
+_EXTRAS = frozenset({"case_no", "comment", "tags", "reviewer"})
 _NO_EXTRAS = _inside(orjson.dumps({"case_no": None, "comment": None, "tags": [], "reviewer_key": None}))
 
 
