@@ -1,0 +1,97 @@
+"""What the job asks of every program alike: validate, look up, classify, count. The frameworks are what differs.
+
+One at a time or a batch at once, as the framework hands reviews over. The pipeline itself uses none of this: it has its
+own (streams/agents/enrich.py), and the outputs are compared.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+from pydantic import TypeAdapter
+
+from streams.rules.categories import cause_of, load_lexicon
+from streams.rules.enrichment import Reference
+from streams.rules.masking import mask
+from streams.schemas.reference import Service, Staff, Window
+from streams.schemas.review import BAD_RATING, REVIEWS, Review
+
+ZONE = ZoneInfo("Asia/Shanghai")
+REVIEW: TypeAdapter[Review] = TypeAdapter(Review)
+MODELS = {"reference.windows": Window, "reference.staff": Staff, "reference.services": Service}
+
+#: A day, one of the seven dimensions and its member, as `day|dimension|member`.
+Cell = str
+
+
+def validate(value: bytes) -> Review:
+    """One review."""
+    return REVIEW.validate_json(value)
+
+
+def validate_batch(values: Iterable[bytes]) -> list[Review]:
+    """Many at once: half the cost a review."""
+    return REVIEWS.validate_python([orjson.loads(value) for value in values])
+
+
+class District:
+    """The reference and the lexicon, read before the first review."""
+
+    def __init__(self, reference: Path) -> None:
+        self.reference = Reference()
+        for line in reference.read_bytes().splitlines():
+            topic, record = json.loads(line)
+            self.reference.learn(MODELS[topic].model_validate(record))
+        self.lexicon = load_lexicon()
+
+    def enrich(self, review: Review) -> dict[str, Any]:
+        """The record of `reviews.enriched`."""
+        occurred_at, comment, tags = review["occurred_at"], review.get("comment"), review.get("tags") or []
+        window_id, service_id = review.get("window_id"), review.get("service_id")
+        match = self.reference.match(window_id, review.get("staff_id"), service_id, occurred_at)
+        categories = self.lexicon.classify(tags, comment) if tags or comment else ()
+        bad = review["rating"] <= BAD_RATING
+        return {
+            "review_id": review["review_id"],
+            "occurred_at": occurred_at.astimezone(ZONE).isoformat(),
+            "received_at": (review.get("received_at") or occurred_at).astimezone(ZONE).isoformat(),
+            "rating": review["rating"],
+            "channel": review["channel"],
+            "window_id": window_id,
+            "service_id": service_id,
+            "case_no": review.get("case_no"),
+            "comment": mask(comment) if comment else comment,
+            "tags": tags,
+            "reviewer_key": None,  # no key is set
+            "staff_id": match.staff_id,
+            "window_name": match.window_name,
+            "hall_id": match.hall_id,
+            "hall_name": match.hall_name,
+            "department_id": match.department_id,
+            "department_name": match.department_name,
+            "staff_name": match.staff_name,
+            "service_name": match.service_name,
+            "matched": match.matched,
+            "three_match": match.three_match,
+            "bad": bad,
+            "categories": categories,
+            "cause": cause_of(categories),
+            "hidden_negative": not bad and bool(categories),
+        }
+
+
+def cells(enriched: dict[str, Any]) -> tuple[Cell, ...]:
+    """The seven cells a review counts in."""
+    day = enriched["occurred_at"][:10]
+    return (
+        f"{day}|district|all",
+        f"{day}|department|{enriched['department_id'] or ''}",
+        f"{day}|hall|{enriched['hall_id'] or ''}",
+        f"{day}|window|{enriched['window_id'] or ''}",
+        f"{day}|staff|{enriched['staff_id'] or ''}",
+        f"{day}|service|{enriched['service_id'] or ''}",
+        f"{day}|channel|{enriched['channel']}",
+    )
