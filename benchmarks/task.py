@@ -72,6 +72,6 @@ def _cpu() -> float:
 
 
 def _peak_mib() -> float:
-    """The most memory this process had resident. Not ru_maxrss, which a process inherits from the one that started it."""
+    """The most memory this process had resident; unlike ru_maxrss, without that of the process that started it."""
     status = Path("/proc/self/status").read_text()
     return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
