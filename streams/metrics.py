@@ -1,5 +1,9 @@
 """Every metric, with what it means and why it might move. Nothing else creates one. Source: CONTRACT §6."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
@@ -40,10 +44,14 @@ class Metrics:
         self.alerts_active = gauge("alerts_active", "Alerts firing now.", "kind", "severity")
         self.repeat_alert_active = gauge(
             "repeat_alert_active",
-            f"1 while a repeat_staff alert fires; no series otherwise, {MAX_REPEAT_SERIES} at the most.",
-            "staff_id",
-            "hall_id",
-            "severity",
+            "1 while a repeat_staff alert fires; no series otherwise, "
+            f"{MAX_REPEAT_SERIES} at the most: critical before warning, new before old.",
+            *("staff_id", "hall_id", "severity"),
+        )
+        self.repeat_alert_reviews = gauge(
+            "repeat_alert_reviews",
+            "Bad reviews that the newest such alert counts; a series for each of repeat_alert_active.",
+            *("staff_id", "hall_id", "severity"),
         )
         self.cases_open = gauge("cases_open", "Cases that still need this step.", "stage")
         self.cases_overdue = gauge("cases_overdue", "Cases past this step's deadline.", "stage", "department_id")
@@ -66,6 +74,11 @@ class Metrics:
             registry=registry,
         )
         self.agent_seconds = counter("agent_seconds", "Time an agent spent in its rules.", "agent")
+        self.checkpoint_seconds = counter(
+            "checkpoint_seconds",
+            "Time checkpoints spent waiting, by step: Kafka's acknowledgements, the sink, the commit of offsets.",
+            "step",
+        )
         self.state_entries = gauge("state_entries", "Entries an agent remembers.", "state")
         self.recovery_seconds = gauge("recovery_seconds", "How long the last recovery of state took.")
         self.ready = gauge("ready", "1 while state is recovered and the sink answers, as /readyz.")
@@ -85,3 +98,10 @@ class Metrics:
         )
         # An Info is a gauge that is always 1 and carries its labels; it appends `_info` to its name.
         Info("haochaping_build", "The version that runs.", registry=registry).info({"version": __version__})
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Add the time of a block to this step of the checkpoint's."""
+        started = time.monotonic()
+        yield
+        self.checkpoint_seconds.labels(name).inc(time.monotonic() - started)

@@ -7,6 +7,7 @@ late dismissals and repetition change nothing in the end (rules/repeats.py, rule
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -214,9 +215,14 @@ class Repeat:
         announced = [alert for partition in self.memories for alert in self.memories[partition].book]
         self._announcer.measure(announced)
         firing = [alert for alert in announced if alert.kind == "repeat_staff" and alert.state == "firing"]
-        # The newest first: should there be more than Prometheus ought to hold, the old ones go.
-        firing.sort(key=lambda alert: alert.raised_at, reverse=True)
-        gauge = self._metrics.repeat_alert_active
-        gauge.clear()
-        for alert in firing[:MAX_REPEAT_SERIES]:
-            gauge.labels(alert.staff_id or "", alert.hall_id or "", alert.severity).set(1)
+        # Critical before warning, new before old: should there be more than Prometheus ought to hold, the last go.
+        firing.sort(key=lambda alert: (alert.severity == "critical", alert.raised_at), reverse=True)
+        series: dict[tuple[str, str, str], int] = {}
+        for alert in firing:
+            series.setdefault((alert.staff_id or "", alert.hall_id or "", alert.severity), alert.count)
+        active, reviews = self._metrics.repeat_alert_active, self._metrics.repeat_alert_reviews
+        active.clear()
+        reviews.clear()
+        for labels, count in islice(series.items(), MAX_REPEAT_SERIES):
+            active.labels(*labels).set(1)
+            reviews.labels(*labels).set(count)

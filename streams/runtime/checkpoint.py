@@ -106,16 +106,19 @@ class Checkpoint:
             self._current = epoch = self._epoch
             self._epoch = Epoch()
             self._room.set()
-            await asyncio.gather(*epoch.acks)
+            with self._metrics.step("acknowledge"):
+                await asyncio.gather(*epoch.acks)
             now = time.time()
             for oldest in epoch.oldest:
                 self._metrics.event_delay.observe(max(0.0, now - oldest))
-            await self._sink.write(epoch.rows)
+            with self._metrics.step("sink"):
+                await self._sink.write(epoch.rows)
             # A commit that failed, because the broker was away, is owed: no later chunk of that partition may come.
             self._owed.update(epoch.offsets)
-            if self._owed and await self._commit(offsets := dict(self._owed)):
-                self.committed.update(offsets)
-                self._owed.clear()
+            with self._metrics.step("commit"):
+                if self._owed and await self._commit(offsets := dict(self._owed)):
+                    self.committed.update(offsets)
+                    self._owed.clear()
             self.flushed_at = time.monotonic()
             if not self._owed:
                 self.progressed_at = self.flushed_at

@@ -97,6 +97,8 @@ def test_amtool_accepts_the_file_before_and_after_rendering(tmp_path: Path) -> N
         ("team=office severity=critical department_id=D01", "departments,office-urgent"),
         ("team=office severity=critical department_id=D-EXAMPLE", "departments,department-example,office-urgent"),
         ("team=office severity=warning", "office-mail"),
+        ("alertname=HaochapingRepeatStaff team=office severity=critical", "office-prompt,office-urgent"),
+        ("alertname=HaochapingRepeatStaff team=office severity=warning", "office-prompt,office-mail"),
         ("team=office severity=info", "office-mail"),
         ("severity=critical", "ops-mail"),  # nobody's alert still reaches somebody
     ],

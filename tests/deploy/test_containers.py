@@ -12,19 +12,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from streams.settings import PREFIX, Settings
+from tests.deploy.compose import COMPOSE, EXAMPLE, variables
 from tests.deploy.tools import DEPLOY, ROOT, documents, run, tool
 from tests.house import free_port, until
 
-COMPOSE = ROOT / "docker-compose.yml"
-EXAMPLE = ROOT / ".env.example"
 KAFKA = DEPLOY / "kafka" / "kafka.env"
 SETTINGS = {PREFIX + name.upper() for name in Settings.model_fields}
-
-
-def variables(path: Path) -> dict[str, str]:
-    """An environment file's names and values."""
-    lines = (line for line in path.read_text("utf-8").splitlines() if line and not line.startswith("#"))
-    return dict(line.split("=", 1) for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,11 @@ CONTRACT = {
     "haochaping_build_info": {"version"},
 }
 #: What rules and dashboards use of the worker beyond that.
-BEYOND: dict[str, set[str]] = {"haochaping_ready": set(), "haochaping_reconcile_difference": set()}
+BEYOND: dict[str, set[str]] = {
+    "haochaping_ready": set(),
+    "haochaping_reconcile_difference": set(),
+    "haochaping_repeat_alert_reviews": {"staff_id", "hall_id", "severity"},
+}
 #: What prometheus_client and Prometheus themselves give.
 OUTSIDE = {
     "up": set(),
