@@ -56,10 +56,16 @@ class ClickHouse:
     folder: Path
     port: int
     process: subprocess.Popen[bytes] | None = None
+    password: str = PASSWORD
 
     @property
     def url(self) -> str:
-        return f"clickhouse://haochaping:{PASSWORD}@127.0.0.1:{self.port}/haochaping"
+        return f"clickhouse://haochaping:{self.password}@127.0.0.1:{self.port}/haochaping"
+
+    def set_password(self, password: str) -> None:
+        """Takes effect at the next start."""
+        self.password = password
+        (self.folder / "users.xml").write_text(USERS.format(password=password))
 
     def start(self) -> None:
         program = binary()
@@ -73,7 +79,9 @@ class ClickHouse:
     def _answers(self) -> bool:
         assert self.process is not None and self.process.poll() is None, (self.folder / "stdout.log").read_text()
         try:
-            with Client("127.0.0.1", self.port, user="haochaping", password=PASSWORD, database="default") as client:
+            with Client(
+                "127.0.0.1", self.port, user="haochaping", password=self.password, database="default"
+            ) as client:
                 return bool(client.execute("SELECT 1"))
         except Exception:
             return False
@@ -95,9 +103,9 @@ class ClickHouse:
 def start_clickhouse(folder: Path) -> ClickHouse:
     """Start a server with an empty folder."""
     for name in ("data", "tmp", "files", "formats"):
-        (folder / name).mkdir(parents=True)
+        (folder / name).mkdir(parents=True, exist_ok=True)  # a test may have mounted something there
     server = ClickHouse(folder, free_port())
     (folder / "config.xml").write_text(CONFIG.format(folder=folder, port=server.port, http_port=free_port()))
-    (folder / "users.xml").write_text(USERS.format(password=PASSWORD))
+    server.set_password(PASSWORD)
     server.start()
     return server

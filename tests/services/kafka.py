@@ -16,10 +16,10 @@ PROPERTIES = """\
 process.roles=broker,controller
 node.id={node}
 controller.quorum.voters={voters}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},FAR://127.0.0.1:{far},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},FAR://127.0.0.1:{proxy}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,FAR:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 log.dirs={folder}/logs
 auto.create.topics.enable=false
@@ -50,12 +50,17 @@ def jars() -> Path:
 
 @dataclass
 class Broker:
-    """One Kafka node: broker and controller in one."""
+    """One Kafka node: broker and controller in one.
+
+    Whoever comes by the port `far` is told to come by the port `proxy` from then on: a test may put a proxy there.
+    """
 
     node: int
-    port: int
-    controller: int
     folder: Path
+    port: int = field(default_factory=free_port)
+    far: int = field(default_factory=free_port)
+    proxy: int = field(default_factory=free_port)
+    controller: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
     def run(self, *arguments: str) -> list[str]:
@@ -120,7 +125,7 @@ class Cluster:
 
 def start_cluster(folder: Path, nodes: int = 1) -> Cluster:
     """Format and start a cluster of this many nodes, and wait for it."""
-    brokers = [Broker(node, free_port(), free_port(), folder / f"node-{node}") for node in range(1, nodes + 1)]
+    brokers = [Broker(node, folder / f"node-{node}") for node in range(1, nodes + 1)]
     voters = ",".join(f"{broker.node}@127.0.0.1:{broker.controller}" for broker in brokers)
     for broker in brokers:
         broker.folder.mkdir(parents=True)
@@ -129,6 +134,8 @@ def start_cluster(folder: Path, nodes: int = 1) -> Cluster:
                 node=broker.node,
                 voters=voters,
                 port=broker.port,
+                far=broker.far,
+                proxy=broker.proxy,
                 controller=broker.controller,
                 folder=broker.folder,
                 replication=min(3, nodes),

@@ -15,6 +15,7 @@ from tests.house import House
 from tests.services.clickhouse import ClickHouse
 from tests.services.kafka import Cluster, start_cluster
 from tests.services.load import district, finish, furnish, publishing
+from tests.services.proxy import Proxy
 from tests.services.table import Fault
 from tests.supervisor import Supervisor, works_again
 
@@ -79,6 +80,32 @@ def test_workers_that_the_broker_left_alone_for_too_long_are_started_anew(
         for worker in supervisor.ended[:2]:
             assert "stopping, so that a new process can start at the last commit" in worker.tail()
         finish(house, supervisor.left(), load)
+    fault.done(len(load))
+
+
+@pytest.mark.parametrize("cut_off", ["one of two workers", "both workers"])
+def test_the_network_is_cut_for_half_a_minute(new_house: Make, kafka: Cluster, fault: Fault, cut_off: str) -> None:
+    house, load = new_house(HCP_CLOCK="event"), district()
+    furnish(house, load)
+    proxy = Proxy(kafka.brokers[0].far, kafka.brokers[0].proxy)
+    behind = {"HCP_KAFKA_BOOTSTRAP": f"127.0.0.1:{proxy.port}"}
+    near = behind if cut_off == "both workers" else {}
+    with Supervisor(house, **behind) as far, Supervisor(house, **near) as other:
+        far.ready()
+        other.ready()
+        with publishing(house, load, 50):
+            time.sleep(5)
+            proxy.cut()
+            cut_at = time.monotonic()
+            if cut_off == "one of two workers":
+                fault.recovered(works_again(house))  # the other has taken over
+            time.sleep(cut_at + 30 - time.monotonic())
+            proxy.mend()
+            fault.recovered(works_again(house))
+        assert far.exits == other.exits == [], "the workers were to heal by themselves"
+        far.scale(0)
+        finish(house, other.left(), load)
+    proxy.close()
     fault.done(len(load))
 
 

@@ -1,0 +1,96 @@
+"""A TCP proxy that a test can cut, as a network is cut: nothing comes through, and nobody is told."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable
+
+from tests.house import free_port
+
+
+class Proxy:
+    """Forwards 127.0.0.1:`port` to 127.0.0.1:`target`."""
+
+    def __init__(self, target: int, port: int | None = None) -> None:
+        self.target = target
+        self.port = port or free_port()
+        self._open = threading.Event()
+        self._open.set()
+        self._trap: tuple[int, Callable[[], None]] | None = None
+        self._lock = threading.Lock()
+        self._server = socket.create_server(("127.0.0.1", self.port), backlog=100)
+        self._start(self._accept)
+
+    def cut(self) -> None:
+        """From now on nothing comes through; connections stay open, as they do when a cable is pulled."""
+        self._open.clear()
+
+    def mend(self) -> None:
+        """What was held back comes through, as TCP would send it again."""
+        self._open.set()
+
+    def after(self, sent: int, action: Callable[[], None]) -> threading.Event:
+        """Do this once so many more bytes have gone to the server, in the middle of whatever they are."""
+        done = threading.Event()
+
+        def act() -> None:
+            action()
+            done.set()
+
+        with self._lock:
+            self._trap = sent, act
+        return done
+
+    def close(self) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)  # close() alone would leave accept() waiting, and the port taken
+        self._server.close()
+        self._open.set()
+
+    def _start(self, work: Callable[..., None], *arguments: object) -> None:
+        threading.Thread(target=work, args=arguments, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._server.accept()
+            except OSError:
+                return
+            self._start(self._connect, client)
+
+    def _connect(self, client: socket.socket) -> None:
+        self._open.wait()
+        try:
+            server = socket.create_connection(("127.0.0.1", self.target))
+        except OSError:
+            client.close()
+            return
+        self._start(self._forward, client, server, True)
+        self._start(self._forward, server, client, False)
+
+    def _forward(self, source: socket.socket, target: socket.socket, to_server: bool) -> None:
+        try:
+            while data := source.recv(65536):
+                self._open.wait()
+                if to_server:
+                    data = self._spring(data, target)
+                target.sendall(data)
+        except OSError:
+            pass
+        for each in (source, target):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _spring(self, data: bytes, target: socket.socket) -> bytes:
+        """Count down to the trap; what comes before its place is sent first. Returns what is left to send."""
+        with self._lock:
+            if self._trap is None:
+                return data
+            left, action = self._trap
+            if left > len(data):
+                self._trap = left - len(data), action
+                return data
+            self._trap = None
+        target.sendall(data[:left])
+        action()
+        return data[left:]

@@ -1,0 +1,135 @@
+"""Whatever breaks on ClickHouse's side, the results are those of the set of records."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.house import House, until
+from tests.services.clickhouse import PASSWORD, ClickHouse, start_clickhouse
+from tests.services.load import district, finish, furnish, publishing
+from tests.services.proxy import Proxy
+from tests.services.table import Fault
+from tests.supervisor import works_again
+
+pytestmark = [pytest.mark.services, pytest.mark.timeout(400)]
+
+Make = Callable[..., House]
+
+
+@pytest.fixture
+def own_clickhouse(tmp_path: Path) -> Iterator[ClickHouse]:
+    server = start_clickhouse(tmp_path / "clickhouse")
+    yield server
+    server.stop()
+
+
+def test_clickhouse_is_killed_for_twenty_seconds(new_house: Make, clickhouse: ClickHouse, fault: Fault) -> None:
+    house, load = new_house(HCP_CLOCK="event"), district()
+    furnish(house, load)
+    worker = house.start()
+    with publishing(house, load, 35):
+        until("reviews reach the sink", lambda: worker.metrics().get('haochaping_sink_rows_total{table="reviews"}'))
+        clickhouse.kill()
+        until("sink_up is 0", lambda: worker.metrics()["haochaping_sink_up"] == 0)
+        time.sleep(20)
+        status, _ = worker.get("/readyz")
+        assert status == 503
+        assert worker.process.poll() is None
+        clickhouse.start()
+        fault.recovered(works_again(house))
+    finish(house, worker, load)
+    assert worker.metrics()["haochaping_sink_up"] == 1
+    fault.done(len(load))
+
+
+def test_clickhouse_is_killed_in_the_middle_of_an_insert(
+    new_house: Make, own_clickhouse: ClickHouse, fault: Fault
+) -> None:
+    proxy = Proxy(own_clickhouse.port)
+    behind = own_clickhouse.url.replace(f":{own_clickhouse.port}/", f":{proxy.port}/")
+    house, load = new_house(HCP_CLOCK="event", HCP_CLICKHOUSE_URL=behind), district()
+    furnish(house, load)
+    worker = house.start()
+    with publishing(house, load, 25):
+        for cut in (200_000, 450_000, 700_001):
+            assert proxy.after(cut, own_clickhouse.kill).wait(60)
+            own_clickhouse.start()
+            fault.recovered(works_again(house))
+    finish(house, worker, load)
+    assert worker.metrics()["haochaping_sink_failures_total"] >= 3
+    proxy.close()
+    fault.done(len(load))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small file system")
+def test_clickhouses_disk_is_full_until_somebody_makes_room(new_house: Make, tmp_path: Path, fault: Fault) -> None:
+    disk = tmp_path / "clickhouse" / "data"
+    disk.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", str(disk)], check=True)
+    try:
+        server = start_clickhouse(tmp_path / "clickhouse")
+        try:
+            house, load = new_house(HCP_CLOCK="event", HCP_CLICKHOUSE_URL=server.url), district()
+            furnish(house, load)
+            worker = house.start()
+            with publishing(house, load, 30):
+                time.sleep(5)
+                ballast = disk / "ballast"
+                with ballast.open("wb") as stream:
+                    try:
+                        while True:
+                            stream.write(bytes(65536))
+                            stream.flush()
+                    except OSError:
+                        pass
+                until("sink_up is 0", lambda: worker.metrics()["haochaping_sink_up"] == 0)
+                refused = worker.metrics()["haochaping_sink_failures_total"]
+                until("it is tried again", lambda: worker.metrics()["haochaping_sink_failures_total"] > refused)
+                assert "nothing is lost" in worker.tail()
+                time.sleep(5)
+                ballast.unlink()
+                fault.recovered(works_again(house))
+            finish(house, worker, load)
+        finally:
+            server.kill()
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+    fault.done(len(load))
+
+
+def test_the_password_of_a_running_worker_is_changed(new_house: Make, own_clickhouse: ClickHouse, fault: Fault) -> None:
+    house, load = new_house(HCP_CLOCK="event", HCP_CLICKHOUSE_URL=own_clickhouse.url), district()
+    furnish(house, load)
+    worker = house.start()
+    with publishing(house, load, 25):
+        time.sleep(4)
+        own_clickhouse.kill()
+        own_clickhouse.set_password("another-one-of-a-test")
+        own_clickhouse.start()
+        until("it says why", lambda: "refuses the password: check HCP_CLICKHOUSE_URL" in worker.tail())
+        assert worker.process.poll() is None, "a person may yet change the password back"
+        assert PASSWORD not in worker.log.read_text()
+        assert worker.stop() == 0
+        worker = house.start(HCP_CLICKHOUSE_URL=own_clickhouse.url)
+        fault.recovered(works_again(house))
+    finish(house, worker, load)
+    fault.done(len(load))
+
+
+def test_a_wrong_password_is_said_and_nothing_is_lost(new_house: Make) -> None:
+    house, load = new_house(HCP_CLOCK="event"), district(1000)
+    furnish(house, load)
+    right = house.settings["HCP_CLICKHOUSE_URL"]
+    wrong = right.replace(PASSWORD, "not-the-password")
+    for command in ("worker", "migrate", "doctor"):
+        done = house.command(command, HCP_CLICKHOUSE_URL=wrong, HCP_HTTP_PORT="0")
+        said = done.stdout + done.stderr
+        assert done.returncode == 1
+        assert "password" in said and "HCP_CLICKHOUSE_URL" in said
+        assert "not-the-password" not in said
+    house.publish_all(load.published)
+    finish(house, house.start(), load)

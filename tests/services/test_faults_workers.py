@@ -1,0 +1,82 @@
+"""Whatever happens to the workers, the results are those of the set of records."""
+
+import random
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.house import House
+from tests.services.load import district, finish, furnish, publishing
+from tests.services.table import Fault
+from tests.supervisor import Supervisor, works_again
+
+pytestmark = [pytest.mark.services, pytest.mark.timeout(400)]
+
+Make = Callable[..., House]
+
+
+def test_one_of_two_workers_is_killed_ten_times(new_house: Make, fault: Fault) -> None:
+    house, load = new_house(HCP_CLOCK="event"), district()
+    furnish(house, load)
+    chance = random.Random(11)
+    with Supervisor(house, 2) as supervisor:
+        with publishing(house, load, 40):
+            for _ in range(10):
+                time.sleep(chance.uniform(0.5, 2.5))  # anywhere in start, recovery and work
+                supervisor.workers[chance.randrange(2)].kill()
+            fault.recovered(works_again(house))
+        assert supervisor.exits == [-signal.SIGKILL] * 10
+        finish(house, supervisor.left(), load)
+    fault.done(len(load))
+
+
+def test_a_worker_stopped_beyond_its_session_takes_nothing_back(new_house: Make, fault: Fault) -> None:
+    house, load = new_house(HCP_CLOCK="event"), district()
+    furnish(house, load)
+    with Supervisor(house, 2) as supervisor:
+        supervisor.ready()
+        with publishing(house, load, 30):
+            time.sleep(2)
+            stopped = supervisor.workers[1].process
+            stopped.send_signal(signal.SIGSTOP)
+            fault.recovered(works_again(house))  # its session of 2 s is over; the other has its partitions
+            time.sleep(8)
+            stopped.send_signal(signal.SIGCONT)
+            fault.recovered(works_again(house))
+        assert supervisor.exits == []
+        finish(house, supervisor.left(), load)
+    fault.done(len(load))
+
+
+def test_workers_are_restarted_one_by_one(new_house: Make, fault: Fault) -> None:
+    house, load = new_house(HCP_CLOCK="event"), district()
+    furnish(house, load)
+    with Supervisor(house, 2) as supervisor:
+        supervisor.ready()
+        with publishing(house, load, 30):
+            for number in (0, 1, 0, 1):
+                time.sleep(2)
+                supervisor.replace(number)
+                fault.recovered(works_again(house))
+                supervisor.ready()
+        assert supervisor.exits == []
+        finish(house, supervisor.left(), load)
+    fault.done(len(load))
+
+
+def test_one_worker_becomes_three_and_one_again(new_house: Make, fault: Fault) -> None:
+    house, load = new_house(HCP_CLOCK="event"), district()
+    furnish(house, load)
+    with Supervisor(house, 1) as supervisor:
+        supervisor.ready()
+        with publishing(house, load, 30):
+            for workers in (3, 1, 3, 1):
+                time.sleep(2)
+                supervisor.scale(workers)
+                fault.recovered(works_again(house))
+                supervisor.ready()
+        assert supervisor.exits == []
+        finish(house, supervisor.left(), load)
+    fault.done(len(load))
