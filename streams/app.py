@@ -28,6 +28,7 @@ from streams.runtime.admin import check_topics, create_topics, open_admin
 from streams.runtime.checkpoint import Checkpoint
 from streams.runtime.chunks import Chunk
 from streams.runtime.clock import Clock, EventClock, WallClock
+from streams.runtime.identity import bound_topics, check_ids, remember_ids, remembered_ids, topic_ids
 from streams.runtime.memory import Memories, Memory, recover
 from streams.runtime.producer import BatchProducer, Outbox
 from streams.runtime.pulse import Pulse
@@ -108,6 +109,7 @@ class Worker:
             await self._prepare_topics()
             await self._prepare_sink()
             await self.producer.start()
+            await self._check_identity()
             await reader.start(self.partitions)
             self.app = app
             self.checkpoint = Checkpoint(self.producer, self.sink, self._commit, self.metrics)
@@ -174,8 +176,18 @@ class Worker:
             for name in await create_topics(admin, self.settings):
                 log.info("created topic %s", name)
             self.partitions: Mapping[str, int] = await check_topics(admin, self.settings)
+            self._ids = await topic_ids(admin, bound_topics(self.topics))
         finally:
             await admin.close()
+
+    async def _check_identity(self) -> None:
+        """Refuse to work on topics that were made anew; remember those that are new to us."""
+        topic = self.topics.identity.name
+        known = await remembered_ids(self.settings, self.partitions[topic])
+        check_ids(known, self._ids)
+        out = Outbox(self.partitions)
+        remember_ids(topic, known, self._ids, out)
+        await self.producer.deliver(out.messages)
 
     async def _prepare_sink(self) -> None:
         """The embedded database is brought up to date; a server is only checked: its schema has an owner."""

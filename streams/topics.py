@@ -52,6 +52,7 @@ class Topics:
     aggregate_changelog: Topic
     rectify_changelog: Topic
     repeat_changelog: Topic
+    identity: Topic  # Kafka's ids of the topics that memories hang on (runtime/identity.py)
 
     @classmethod
     def under(cls, prefix: str) -> Self:
@@ -77,6 +78,7 @@ class Topics:
             ),
             rectify_changelog=Topic(f"{own}rectify-changelog", compact=True, keyed_with=f"{own}case-inputs"),
             repeat_changelog=Topic(f"{own}repeat-changelog", compact=True, keyed_with=f"{own}incidents"),
+            identity=Topic(f"{own}identity", compact=True),
         )
 
     @classmethod

@@ -51,7 +51,9 @@ def check(
         row["alert_id"]: (row["state"], row["resolution"], row["review_ids"]) for row in worker.view("bi_alerts")
     }
     published = house.latest("alerts").items()
-    assert in_view == {key: (alert["state"], alert["resolution"], alert["review_ids"]) for key, alert in published}
+    in_topic = {key: (alert["state"], alert["resolution"], alert["review_ids"]) for key, alert in published}
+    differ = sorted(key for key in in_view.keys() | in_topic.keys() if in_view.get(key) != in_topic.get(key))
+    assert in_view == in_topic, [(key, in_view.get(key), in_topic.get(key)) for key in differ[:5]]
     states = {row["case_id"]: row["state"] for row in worker.view("bi_cases")}
     assert states == {key: case["state"] for key, case in cases.items()}
 

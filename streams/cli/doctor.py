@@ -11,6 +11,7 @@ from sinks.schema import check_schema
 from streams.cli.common import load_settings
 from streams.errors import HaochapingError
 from streams.runtime.admin import check_topics, open_admin
+from streams.runtime.identity import bound_topics, check_ids, remembered_ids, topic_ids
 from streams.settings import PREFIX, Settings
 from streams.topics import Topics
 
@@ -50,13 +51,16 @@ async def _kafka(settings: Settings) -> int:
     except HaochapingError as exc:
         return _say(False, f"broker: {exc}")
     _say(True, f"broker: {settings.kafka_bootstrap} answers")
+    topics = Topics.of(settings)
     try:
         counts = await check_topics(admin, settings)
+        ids = await topic_ids(admin, bound_topics(topics))
+        check_ids(await remembered_ids(settings, counts[topics.identity.name]), ids)
     except HaochapingError as exc:
         return _say(False, f"topics: {exc}")
     finally:
         await admin.close()
-    _say(True, f"topics: all {len(counts)} exist, and counts that must agree do")
+    _say(True, f"topics: all {len(counts)} exist, counts that must agree do, and none was made anew")
     return await _lag(settings, counts)
 
 

@@ -1,5 +1,8 @@
 """Creating topics, and refusing to run on ones that cannot work."""
 
+import asyncio
+import time
+
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
@@ -66,7 +69,12 @@ async def create_topics(admin: AIOKafkaAdminClient, settings: Settings) -> list[
     for name, code, message in response.topic_errors:
         if code not in (0, TopicAlreadyExistsError.errno):  # another worker may have been faster
             raise HaochapingError(f"the broker refused topic {name}: {message or for_code(code).__name__}")
-    return [topic.name for topic in missing]
+    # A broker tells of a topic a little after it has taken it: each learns of it from the controller's log.
+    names = [topic.name for topic in missing]
+    deadline = time.monotonic() + REQUEST_TIMEOUT_MS / 1000
+    while len(await partition_counts(admin, names)) < len(names) and time.monotonic() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+    return names
 
 
 async def check_topics(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, int]:

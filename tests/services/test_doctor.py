@@ -1,0 +1,85 @@
+"""`doctor` and the start of a worker, run as commands against what they must notice."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from tests.house import House, until
+from tests.services.load import district, finish, furnish
+
+pytestmark = [pytest.mark.services, pytest.mark.timeout(180)]
+
+Make = Callable[..., House]
+
+
+def make_anew(house: House, topic: str) -> None:
+    """Delete a topic and create it again."""
+
+    async def make() -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=house.bootstrap)
+        await admin.start()
+        await admin.delete_topics([house.prefix + topic])
+        await admin.close()
+
+    asyncio.run(make())
+    until("it can be created again", lambda: asyncio.run(_created(house, topic)))
+
+
+async def _created(house: House, topic: str) -> bool:
+    admin = AIOKafkaAdminClient(bootstrap_servers=house.bootstrap)
+    await admin.start()
+    try:
+        response = await admin.create_topics([NewTopic(house.prefix + topic, 4, 1)])
+        return all(code == 0 for _, code, _ in response.topic_errors)
+    finally:
+        await admin.close()
+
+
+@pytest.mark.parametrize("topic", ["reviews", "reviews.enriched", "haochaping-aggregate-changelog"])
+def test_a_topic_made_anew_is_refused_by_worker_and_doctor(new_house: Make, topic: str) -> None:
+    house, load = new_house(HCP_CLOCK="event"), district(1000)
+    furnish(house, load)
+    house.publish_all(load.published)
+    worker = house.start()
+    finish(house, worker, load)
+    assert worker.stop() == 0
+    assert house.start().stop() == 0, "the same topics are no reason to refuse"
+    make_anew(house, topic)
+    refused = house.command("worker", HCP_HTTP_PORT="0")
+    assert refused.returncode == 1
+    assert f"{house.prefix}{topic} was deleted and made anew" in refused.stderr
+    assert "HCP_TOPIC_PREFIX" in refused.stderr
+    found = house.command("doctor")
+    assert found.returncode == 1
+    assert f"FAIL  topics: the topic {house.prefix}{topic} was deleted and made anew" in found.stdout
+
+
+def test_doctor_says_what_is_wrong_and_what_to_do(new_house: Make) -> None:
+    house, load = new_house(HCP_CLOCK="event"), district(1000)
+    done = house.command("doctor")
+    assert done.returncode == 1
+    assert "does not exist: run `haochaping topics`" in done.stdout
+
+    furnish(house, load)
+    worker = house.start()
+    house.publish_all(load.published)
+    finish(house, worker, load)
+    well = house.command("doctor")
+    assert well.returncode == 0, well.stdout
+    for line in ("broker: ", "topics: all ", f"lag of {house.prefix}reviews: 0 records", "schema: up to date"):
+        assert f"ok    {line}" in well.stdout
+    assert "facts and aggregates agree on every day" in well.stdout
+
+    assert worker.stop() == 0
+    house.publish_all([("reviews", b"more", {**load.reviews[0], "review_id": "more"})])
+    assert f"lag of {house.prefix}reviews: 1 records" in house.command("doctor").stdout
+
+    url = house.settings["HCP_CLICKHOUSE_URL"]
+    absent = house.command("doctor", HCP_CLICKHOUSE_URL=url + "_absent")
+    assert absent.returncode == 1
+    assert "has no such database: run `haochaping migrate`" in absent.stdout
+    away = house.command("doctor", HCP_CLICKHOUSE_URL="clickhouse://127.0.0.1:1/haochaping")
+    assert away.returncode == 1
+    assert "FAIL  ClickHouse: ClickHouse at 127.0.0.1:1 does not answer" in away.stdout
