@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from clickhouse_driver import Client
-from clickhouse_driver.errors import Error, ErrorCodes, ServerException
+from clickhouse_driver.errors import Error, ErrorCodes, ServerException, TypeMismatchError
 
 from sinks.base import ANSWER_TIMEOUT, CONNECT_TIMEOUT, Columns, Result, SinkError, SinkUnavailable
 from streams.errors import HaochapingError
@@ -96,6 +96,9 @@ class ClickHouseSink:
                     raise SinkError(f"ClickHouse at {self._where} {_FOR_PEOPLE[exc.code]}") from exc
                 said = str(exc.message).split("Stack trace")[0].strip().splitlines()[0][:300]
                 raise SinkUnavailable(f"ClickHouse at {self._where}: {said}") from exc
+            except TypeMismatchError:
+                self._client.disconnect()
+                raise  # a value of ours that no column takes: trying again would go on for ever
             except (Error, OSError, EOFError) as exc:
                 self._client.disconnect()
                 said = str(exc).splitlines()[0][:300] if str(exc) else type(exc).__name__

@@ -234,6 +234,7 @@ class Rectify:
             if headers[KIND_HEADER] == OPENING:
                 review = orjson.loads(record.value)
                 case_id = review["review_id"]
+                self._clock.observe(datetime.fromisoformat(review["received_at"]))
                 new = memory.open(record.offset, review)
                 key, value = _OPENING + case_id.encode(), orjson.dumps((record.offset, review))
             else:

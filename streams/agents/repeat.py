@@ -128,6 +128,7 @@ class Repeat:
 
     def recovered(self, partition: int) -> None:
         """The book says what was announced; the groups say what follows."""
+        self._clock.observe(self.memories[partition].newest)
 
     def process(self, chunk: Chunk, out: Outbox) -> None:
         """Put incidents into their groups; announce what changes for each group touched."""
@@ -138,6 +139,7 @@ class Repeat:
             body = orjson.loads(record.value)
             group = record.key.decode()
             incident = _TO_INCIDENT.validate_python(body["incident"])
+            self._clock.observe(incident.occurred_at)  # a worker that has just started has seen no time yet
             new = memory.take(group, record.offset, body["version"], incident)
             if new:
                 key = _key(group, incident.review_id)

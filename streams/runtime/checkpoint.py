@@ -136,6 +136,8 @@ class Checkpoint:
         self._term += 1
         self._owed.clear()
         self._current.offsets.clear()  # it may still reach the sink, where an old absolute value loses
+        # A flush that was cut short tells nobody: whoever waits for its epoch must not wait for ever.
+        self._current.done.cancel()
         self._epoch.done.cancel()
         self._epoch = Epoch()
         self.committed.clear()
