@@ -43,7 +43,7 @@ PROGRAMS = {
     "aiokafka": "benchmarks.peers.aiokafka_loop",
     "confluent-kafka": "benchmarks.peers.confluent_loop",
 }
-PATIENCE = 300  # seconds a run may take
+PATIENCE = 120  # seconds a run may take
 SOURCE = "bench-reviews"
 
 
@@ -75,7 +75,7 @@ def run_program(module: str, task: Task, right: Result) -> Run:
     report = orjson.loads(task.report.read_bytes())
     given = Result(
         *digest(read_topic(task.bootstrap, task.enriched)),
-        frozenset(orjson.loads(each)["review_id"] for each in read_topic(task.bootstrap, task.bad)),
+        frozenset(orjson.loads(value)["review_id"] for _, value in read_topic(task.bootstrap, task.bad)),
         report["counts"],
     )
     return Run(

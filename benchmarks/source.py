@@ -10,6 +10,7 @@ from shutil import which
 
 import orjson
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from benchmarks.domain import District, cells, validate_batch
 from streams.district import Plan, references, timeline
@@ -21,13 +22,15 @@ from tests.services.kafka import start_cluster
 
 PARTITIONS = 4
 
+Record = tuple[bytes, bytes]  # key, value
+
 
 def plan(records: int) -> Plan:
     """The district of the job: 2 % bad reviews, 5 % with a comment, 8 % with tags; nothing to refuse, no duplicates."""
     return Plan(reviews=records, bad=records // 50, duplicates=0.0, rejects=0)
 
 
-def reviews_of(plan: Plan) -> list[tuple[bytes, bytes]]:
+def reviews_of(plan: Plan) -> list[Record]:
     """Key and value of each review, in the order in which they are published."""
     return [(key or b"", value) for topic, key, value in timeline(plan) if topic == "reviews"]
 
@@ -65,7 +68,7 @@ async def create_topics(bootstrap: str, *names: str) -> None:
         await admin.close()
 
 
-async def publish(bootstrap: str, topic: str, records: Iterable[tuple[bytes, bytes]]) -> None:
+async def publish(bootstrap: str, topic: str, records: Iterable[Record]) -> None:
     """Send all and wait for the acknowledgements; a key's partition is what the pipeline would choose."""
     producer = BatchProducer(Settings(kafka_bootstrap=bootstrap))
     await producer.start()
@@ -96,22 +99,22 @@ class Result:
         return [name for name in self.__annotations__ if getattr(self, name) != getattr(other, name)]
 
 
-def digest(records: Iterable[bytes]) -> tuple[int, int]:
+def digest(records: Iterable[Record]) -> tuple[int, int]:
     """How many, and the sum of their hashes whatever the order of records or fields."""
     number, total = 0, 0
-    for record in records:
+    for key, value in records:
         number += 1
-        total += hash(orjson.dumps(orjson.loads(record), option=orjson.OPT_SORT_KEYS))
+        total += hash((key, orjson.dumps(orjson.loads(value), option=orjson.OPT_SORT_KEYS)))
     return number, total
 
 
-def expected(district: District, reviews: list[tuple[bytes, bytes]]) -> Result:
+def expected(district: District, reviews: list[Record]) -> Result:
     """The right answer, reckoned here."""
     number, content, bad, counts = 0, 0, set[str](), Counter[str]()
     for start in range(0, len(reviews), 10_000):  # not all at once: they would fill the machine's memory
         batch = validate_batch(value for _, value in reviews[start : start + 10_000])
         enriched = [district.enrich(review) for review in batch]
-        found, hashes = digest(map(orjson.dumps, enriched))
+        found, hashes = digest((record["review_id"].encode(), orjson.dumps(record)) for record in enriched)
         number, content = number + found, content + hashes
         bad |= {record["review_id"] for record in enriched if record["bad"]}
         counts.update(cell for record in enriched for cell in cells(record))
@@ -124,21 +127,18 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def read_topic(bootstrap: str, topic: str) -> list[bytes]:
-    """Every value of a topic."""
-    from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
-
+def read_topic(bootstrap: str, topic: str) -> Iterator[Record]:
+    """Every record of a topic."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "compare", "enable.auto.commit": False})
-    values: list[bytes] = []
     try:
         partitions = [TopicPartition(topic, number, OFFSET_BEGINNING) for number in range(PARTITIONS)]
         wanted = sum(consumer.get_watermark_offsets(each, timeout=10)[1] for each in partitions)
         consumer.assign(partitions)
-        while len(values) < wanted:
+        while wanted > 0:
             for message in consumer.consume(10_000, timeout=1):
                 if message.error():
                     raise KafkaException(message.error())
-                values.append(message.value())
+                wanted -= 1
+                yield message.key(), message.value()
     finally:
         consumer.close()
-    return values
