@@ -230,6 +230,7 @@ class Worker:
             refusals,
             metrics,
             self.events.publish,
+            lambda: self.pulse.idle,
         )
         repeat = Repeat(
             topics,

@@ -44,8 +44,11 @@ class StatefulAgent(Agent, Protocol):
 class TimedAgent(StatefulAgent, Protocol):
     """An agent for which time alone changes something."""
 
-    def tick(self, now: datetime, out: Outbox) -> None:
-        """Announce what has fallen due by `now`."""
+    def tick(self, now: datetime, out: Outbox) -> bool:
+        """Announce what has fallen due by `now`, or as much of it as takes a fraction of a second; is there more?"""
+
+    def due(self, now: datetime) -> bool:
+        """Whether something has fallen due by `now` that a tick has not looked at."""
 
     def confirm(self, out: Outbox) -> None:
         """What the last tick announced is safe: write to the changelog that it was announced."""

@@ -8,10 +8,10 @@ order it came in (rules/cases.py, rules/timers.py).
 import base64
 import heapq
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -23,10 +23,10 @@ from streams.agents.case_events import SOURCE_HEADER, SOURCE_KEY_HEADER, parse_e
 from streams.agents.refusals import Reason, Refusals
 from streams.agents.repeat import groups_of
 from streams.metrics import Metrics
-from streams.rules.cases import derive
+from streams.rules.cases import Facts, case_of, gather
 from streams.rules.deadlines import DeadlineRules
-from streams.rules.repeats import Incident
-from streams.rules.timers import next_moment, timer_alerts
+from streams.rules.history import Incident
+from streams.rules.timers import alerts_of, moment_after
 from streams.runtime.chunks import Chunk
 from streams.runtime.clock import BEGINNING, Clock
 from streams.runtime.memory import Memories
@@ -37,8 +37,14 @@ from streams.schemas.case_event import CaseEvent
 from streams.settings import Settings
 from streams.topics import Topics
 
+#: Cases of a partition looked at in one go, so that nothing else waits longer than a fraction of a second.
+AT_ONCE = 250
+
 #: How long an event waits for its case.
 ORPHAN = timedelta(days=7)
+
+#: How long until one is looked at anew that may not be refused yet.
+LOOK_AGAIN = timedelta(seconds=1)
 
 #: How long a case that has ended can still change, beyond the repeat window: late reports, late dismissals.
 LATENESS = timedelta(days=400)
@@ -101,6 +107,31 @@ class Dossier:
         return max([self.opening_offset, *(event.offset for event in self.events.values())])
 
 
+class Duty(NamedTuple):
+    """A step of a case that is still to be taken."""
+
+    stage: str
+    department_id: str
+    overdue: bool
+
+
+def _duties(case: Case | None) -> Iterator[Duty]:
+    if case is None or case.state in ("closed", "dismissed"):
+        return
+    department_id = case.department_id or ""
+    if case.called_back_at is None:
+        yield Duty("callback", department_id, case.callback_on_time is False)
+    yield Duty("rectify", department_id, case.rectify_on_time is False)
+
+
+@dataclass(slots=True)
+class News:
+    """What a chunk or a tick changed, for the sink."""
+
+    cases: list[Case] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+
+
 class RectifyMemory:
     """One partition's dossiers, announced alerts, and the moments at which time will change something."""
 
@@ -108,6 +139,7 @@ class RectifyMemory:
         self._zone = zone  # an event's time without an offset is local
         self.dossiers: dict[str, Dossier] = {}
         self.book = AlertBook()
+        self.duties: Counter[Duty] = Counter()  # of all cases as last derived
         self.moments: list[tuple[datetime, str]] = []  # a heap; a moment that has passed in vain costs a look
         self.unconfirmed: dict[tuple[str, str], Alert | None] = {}  # (case_id, alert_id): as announced before
         self.gone: list[Event] = []  # refused for want of a case, not yet deleted from the changelog
@@ -119,6 +151,12 @@ class RectifyMemory:
     def dossier(self, case_id: str) -> Dossier:
         """The dossier of a case, new if need be."""
         return self.dossiers.setdefault(case_id, Dossier())
+
+    def derived(self, dossier: Dossier, case: Case | None) -> None:
+        """Note what follows of a dossier; None: to be derived anew."""
+        self.duties.subtract(_duties(dossier.case))
+        self.duties.update(_duties(case))
+        dossier.case = case
 
     def recall(self, key: bytes, value: bytes | None) -> None:
         """Take back a changelog record."""
@@ -187,6 +225,7 @@ class Rectify:
         refusals: Refusals,
         metrics: Metrics,
         publish: Callable[[str, Any], None],
+        quiet: Callable[[], bool] = lambda: True,
     ) -> None:
         self.topic = topics.case_inputs.name
         self.memories = memories
@@ -200,6 +239,7 @@ class Rectify:
         self._refusals = refusals
         self._metrics = metrics
         self._publish = publish
+        self._quiet = quiet  # whether all that was published has been read, so that no opening is under way
 
     # What time it is -------------------------------------------------------------------------------------------
 
@@ -218,9 +258,9 @@ class Rectify:
         self._looked_at = max(self._looked_at, memory.clock)
         for case_id, dossier in memory.dossiers.items():
             if dossier.opening is not None:
-                case = self._derive(dossier, self._now())
-                if not (case.state == "dismissed" or (case.state == "closed" and case.called_back_at)):
-                    dossier.case = None
+                case, _ = self._derive(dossier, self._now())
+                settled = case.state == "dismissed" or (case.state == "closed" and case.called_back_at)
+                memory.derived(dossier, case if settled else None)
             heapq.heappush(memory.moments, (BEGINNING, case_id))
 
     # Input -----------------------------------------------------------------------------------------------------
@@ -254,11 +294,11 @@ class Rectify:
                 out.messages[self._topics.rectify_changelog.name][chunk.partition].append((key, value, [], None))
             if new is not None:
                 touched[case_id] = touched.get(case_id, False) or not new
-        now = self._now()
+        now, news = self._now(), News()
         for case_id, again in touched.items():
-            changed = self._look(memory, case_id, now, out, again=again)
+            changed = self._look(memory, case_id, now, out, news, again=again)
             self._keep_announced(chunk.partition, case_id, changed, out)
-
+        self._sink(news, out)
         self._delete_gone(chunk.partition, out)
         expired = memory.expire(now, self._keep)
         out.messages[self._topics.rectify_changelog.name][chunk.partition].extend(expired)
@@ -274,18 +314,29 @@ class Rectify:
 
     # Time ------------------------------------------------------------------------------------------------------
 
-    def tick(self, now: datetime, out: Outbox) -> None:
-        """Look at every case for which a moment has come."""
+    def tick(self, now: datetime, out: Outbox) -> bool:
+        """Look at the cases for which a moment has come, the longest due first, but at no more than AT_ONCE."""
         self._looked_at = max(self._looked_at, now)
+        news = News()
         for partition in self.memories:
             memory = self.memories[partition]
-            due: set[str] = set()
-            while memory.moments and memory.moments[0][0] <= now:
-                due.add(heapq.heappop(memory.moments)[1])
+            due: dict[str, None] = {}
+            while memory.moments and memory.moments[0][0] <= now and len(due) < AT_ONCE:
+                due[heapq.heappop(memory.moments)[1]] = None
             for case_id in due:
+                if case_id in memory.dossiers and memory.dossiers[case_id].opening is None:
+                    self._refuse_orphans(memory, case_id, now, out)
+                    continue
                 before = dict(memory.book.about(case_id))
-                for alert in self._look(memory, case_id, now, out):
+                for alert in self._look(memory, case_id, now, out, news):
                     memory.unconfirmed.setdefault((case_id, alert.alert_id), before.get(alert.alert_id))
+        self._sink(news, out)
+        return self.due(now)
+
+    def due(self, now: datetime) -> bool:
+        """Whether a moment has come that nobody has looked at."""
+        moments = [self.memories[partition].moments for partition in self.memories]
+        return any(heap and heap[0][0] <= now for heap in moments)
 
     def confirm(self, out: Outbox) -> None:
         """The announcements of the last tick are safe: remember them as made."""
@@ -309,7 +360,7 @@ class Rectify:
                 memory.book.restore(case_id, alert_id, before)
                 dossier = memory.dossiers.get(case_id)
                 if dossier is not None:
-                    dossier.case = None
+                    memory.derived(dossier, None)
                 heapq.heappush(memory.moments, (BEGINNING, case_id))
             memory.unconfirmed.clear()
             for event in memory.gone:
@@ -319,75 +370,72 @@ class Rectify:
 
     # One case --------------------------------------------------------------------------------------------------
 
-    def _derive(self, dossier: Dossier, now: datetime) -> Case:
+    def _derive(self, dossier: Dossier, now: datetime) -> tuple[Case, Facts]:
         assert dossier.opening is not None
-        events = [event.event for event in dossier.events.values()]
-        case = derive(dossier.opening, events, self._rules, now, 0)
+        facts = gather(dossier.opening, [event.event for event in dossier.events.values()], self._rules)
         # The version grows with every input that changed the case, and with every deadline that passes.
-        passed = (now > case.callback_due) + (now > case.rectify_due)
-        dossier.case = replace(case, version=(dossier.offset + 1) * VERSIONS + passed)
-        return dossier.case
+        passed = (now > facts.callback_due) + (now > facts.rectify_due)
+        return case_of(dossier.opening, facts, now, (dossier.offset + 1) * VERSIONS + passed), facts
 
     def _look(
-        self, memory: RectifyMemory, case_id: str, now: datetime, out: Outbox, *, again: bool = False
+        self, memory: RectifyMemory, case_id: str, now: datetime, out: Outbox, news: News, *, again: bool = False
     ) -> list[Alert]:
         """Publish what is new about a case (everything, if `again`); returns the alerts announced."""
         dossier = memory.dossiers.get(case_id)
         if dossier is None:
             return []
         if dossier.opening is None:
-            self._wait_for_opening(memory, case_id, dossier, now, out)
+            for event in dossier.events.values():
+                heapq.heappush(memory.moments, (self._patience(event), case_id))
             return []
         before = dossier.case
-        case = self._derive(dossier, now)
+        case, facts = self._derive(dossier, now)
+        memory.derived(dossier, case)
         if case != before or again:
             local = localised(case, self._zone)
             out.produce(self._topics.cases.name, case_id.encode(), orjson.dumps(local))
-            out.insert("cases", case_columns([case]))
+            news.cases.append(case)
             self._publish("case", local)
-            # Dismissed reviews count for nothing and closed ones are handled: the incidents say so.
-            self._report_incident(dossier.opening, case, out)
-        events = [event.event for event in dossier.events.values()]
+            # Dismissed reviews count for nothing and closed ones are handled: the incidents say so. Of time they don't.
+            incident = _incident(case)
+            if again or before is None or incident != _incident(before):
+                self._report_incident(incident, case.version, out)
         announced = dict(memory.book.about(case_id))
-        derived = timer_alerts(dossier.opening, events, self._rules, now, announced)
+        derived = alerts_of(dossier.opening, facts, self._rules, now, announced)
         alerts = memory.book.announce(case_id, derived, self._clock.now(), case.version, again=again)
         self._announcer.give(alerts, announced, out)
-        moment = next_moment(dossier.opening, events, self._rules, now)
+        news.alerts += alerts
+        moment = moment_after(dossier.opening, facts, self._rules, now)
         if moment is not None:
             heapq.heappush(memory.moments, (moment, case_id))
         return alerts
 
-    def _report_incident(self, opening: Opening, case: Case, out: Outbox) -> None:
-        done = case.rectified_at and case.replied_at and max(case.rectified_at, case.replied_at)
-        incident = Incident(
-            review_id=case.case_id,
-            occurred_at=opening.occurred_at,
-            department_id=case.department_id,
-            department_name=case.department_name,
-            hall_id=case.hall_id,
-            hall_name=case.hall_name,
-            window_id=case.window_id,
-            staff_id=case.staff_id,
-            staff_name=case.staff_name,
-            service_id=case.service_id,
-            service_name=case.service_name,
-            categories=case.categories,
-            cause=case.cause,
-            closed_at=done,
-            dismissed_at=case.dismissed_at,
-        )
-        value = orjson.dumps({"version": case.version, "incident": asdict(incident)})
+    def _sink(self, news: News, out: Outbox) -> None:
+        if news.cases:
+            out.insert("cases", case_columns(news.cases))
+        self._announcer.sink(news.alerts, out)
+
+    def _report_incident(self, incident: Incident, version: int, out: Outbox) -> None:
+        value = orjson.dumps({"version": version, "incident": incident})
         for group in groups_of(incident):
             out.produce(self._topics.incidents.name, group.encode(), value)
 
-    def _wait_for_opening(
-        self, memory: RectifyMemory, case_id: str, dossier: Dossier, now: datetime, out: Outbox
-    ) -> None:
-        """Events whose case has not opened: refuse those that have waited long enough, look at the others later."""
+    def _patience(self, event: Event) -> datetime:
+        """Until when an event waits for its case to open."""
+        return (event.event.at if self._clock.by_events else event.arrived) + ORPHAN
+
+    def _refuse_orphans(self, memory: RectifyMemory, case_id: str, now: datetime, out: Outbox) -> None:
+        """Refuse events that have waited long enough for their case.
+
+        Only when time is looked at and all is quiet: to a worker that reads old topics anew, events of long ago come
+        before their openings, which stand in another topic.
+        """
+        dossier = memory.dossiers[case_id]
         for event in list(dossier.events.values()):
-            since = event.event.at if self._clock.by_events else event.arrived
-            if now < since + ORPHAN:
-                heapq.heappush(memory.moments, (since + ORPHAN, case_id))
+            if now < self._patience(event):
+                continue
+            if not (self._clock.by_events or self._quiet()):
+                heapq.heappush(memory.moments, (now + LOOK_AGAIN, case_id))
                 continue
             detail = f"no bad review {case_id} came within 7 days of this event: check its case_id, then replay it"
             self._refusals.refuse(out, Reason.UNKNOWN_CASE, detail, event.source, event.key, event.value)
@@ -398,21 +446,15 @@ class Rectify:
 
     def measure(self) -> None:
         """Cases open and overdue, by step."""
-        self._announcer.measure(alert for partition in self.memories for alert in self.memories[partition].book)
-        now = self._now()
+        memories = [self.memories[partition] for partition in self.memories]
+        self._announcer.measure(memory.book for memory in memories)
         waiting: Counter[str] = Counter()
         overdue: Counter[tuple[str, str]] = Counter()
-        for partition in self.memories:
-            for dossier in self.memories[partition].dossiers.values():
-                case = dossier.case
-                if case is None or case.state in ("closed", "dismissed"):
-                    continue
-                department = case.department_id or ""
-                if case.called_back_at is None:
-                    waiting["callback"] += 1
-                    overdue["callback", department] += now > case.callback_due
-                waiting["rectify"] += 1
-                overdue["rectify", department] += now > case.rectify_due
+        for memory in memories:
+            for duty, number in memory.duties.items():
+                waiting[duty.stage] += number
+                if duty.overdue:
+                    overdue[duty.stage, duty.department_id] += number
         for stage in ("callback", "rectify"):
             self._metrics.cases_open.labels(stage).set(waiting[stage])
         self._metrics.cases_overdue.clear()
@@ -428,6 +470,27 @@ def _opening(review: dict[str, Any]) -> Opening:
         opened_at=datetime.fromisoformat(review["received_at"]),
         categories=tuple(review["categories"]),
         **{name: review[name] for name in _SAME},
+    )
+
+
+def _incident(case: Case) -> Incident:
+    """What a case adds to the groups it belongs to."""
+    return Incident(
+        review_id=case.case_id,
+        occurred_at=case.occurred_at,
+        department_id=case.department_id,
+        department_name=case.department_name,
+        hall_id=case.hall_id,
+        hall_name=case.hall_name,
+        window_id=case.window_id,
+        staff_id=case.staff_id,
+        staff_name=case.staff_name,
+        service_id=case.service_id,
+        service_name=case.service_name,
+        categories=case.categories,
+        cause=case.cause,
+        closed_at=case.rectified_at and case.replied_at and max(case.rectified_at, case.replied_at),
+        dismissed_at=case.dismissed_at,
     )
 
 

@@ -4,8 +4,9 @@ Each bad review is an incident in a few groups; a group's alerts follow from the
 late dismissals and repetition change nothing in the end (rules/repeats.py, rules/trend.py).
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -15,8 +16,9 @@ from pydantic import TypeAdapter
 
 from streams.agents.alert_book import ALERT, AlertBook, Announcer, announcement
 from streams.metrics import MAX_REPEAT_SERIES, Metrics
-from streams.rules.repeats import Incident, repeat_category, repeat_staff
-from streams.rules.trend import trend_alerts
+from streams.rules.history import History, Incident
+from streams.rules.repeats import repeat_category, repeat_staff
+from streams.rules.trend import trend_alerts, week_end, week_of, weeks_reached
 from streams.runtime.chunks import Chunk
 from streams.runtime.clock import BEGINNING, Clock
 from streams.runtime.memory import Memories
@@ -49,11 +51,36 @@ def _key(group: str, review_id: str) -> bytes:
     return _INCIDENT + f"{group}|{review_id}".encode()
 
 
-class RepeatMemory:
-    """One partition's groups: the incidents of each, by review id, with the offset and version they came with."""
+class Group:
+    """The incidents of one group, and for each the offset and version it came with."""
 
     def __init__(self) -> None:
-        self.groups: dict[str, dict[str, tuple[int, int, Incident]]] = {}
+        self.history = History()
+        self._came: dict[str, tuple[int, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._came)
+
+    def take(self, offset: int, version: int, incident: Incident) -> bool | None:
+        """Note an incident. True: it says something new; False: the same read again; None: older than what is known."""
+        known = self._came.get(incident.review_id)
+        if known is None or version > known[1]:
+            self._came[incident.review_id] = (offset, version)
+            self.history.put(incident)
+            return True
+        return False if offset == known[0] else None
+
+    def drop(self, review_id: str) -> None:
+        """Forget an incident."""
+        self._came.pop(review_id, None)
+        self.history.drop(review_id)
+
+
+class RepeatMemory:
+    """One partition's groups, and what was announced of them."""
+
+    def __init__(self) -> None:
+        self.groups: defaultdict[str, Group] = defaultdict(Group)
         self.book = AlertBook()
         self.newest = self.expired_at = BEGINNING
 
@@ -67,20 +94,17 @@ class RepeatMemory:
             return
         group, review_id = key[1:].decode().rsplit("|", 1)
         if value is None:
-            self.groups.get(group, {}).pop(review_id, None)
+            self.groups[group].drop(review_id)
         else:
             offset, body = orjson.loads(value)
             self.take(group, offset, body["version"], _TO_INCIDENT.validate_python(body["incident"]))
 
     def take(self, group: str, offset: int, version: int, incident: Incident) -> bool | None:
-        """Note an incident. True: it says something new; False: the same read again; None: older than what is known."""
-        incidents = self.groups.setdefault(group, {})
-        known = incidents.get(incident.review_id)
-        if known is None or version > known[1]:
-            incidents[incident.review_id] = (offset, version, incident)
+        """Note an incident of a group, with the answers of `Group.take`."""
+        new = self.groups[group].take(offset, version, incident)
+        if new:
             self.newest = max(self.newest, incident.occurred_at)
-            return True
-        return False if offset == known[0] else None
+        return new
 
     def expire(self, keep: timedelta) -> list[Message]:
         """Once a day of the incidents' time, forget what is older than `keep`; returns what deletes it."""
@@ -89,15 +113,22 @@ class RepeatMemory:
         self.expired_at = self.newest
         before = self.newest - keep
         deleted: list[Message] = []
-        for group, incidents in list(self.groups.items()):
-            old = [each for each, (_, _, incident) in incidents.items() if incident.occurred_at < before]
-            for review_id in old:
-                del incidents[review_id]
-                deleted.append((_key(group, review_id), None, [], None))
-            if not incidents:
-                del self.groups[group]
-            deleted += self.book.forget(group, before)
+        for name, group in list(self.groups.items()):
+            for incident in group.history.between(BEGINNING, before):
+                group.drop(incident.review_id)
+                deleted.append((_key(name, incident.review_id), None, [], None))
+            if not len(group):
+                del self.groups[name]
+            deleted += self.book.forget(name, before)
         return deleted
+
+
+@dataclass(slots=True)
+class Change:
+    """What a chunk says of one group."""
+
+    incidents: list[Incident] = field(default_factory=list)
+    again: bool = False  # some of it was read before, so what follows must be said again
 
 
 class Repeat:
@@ -134,7 +165,7 @@ class Repeat:
         """Put incidents into their groups; announce what changes for each group touched."""
         memory = self.memories[chunk.partition]
         changelog = out.messages[self._topics.repeat_changelog.name][chunk.partition]
-        touched: dict[str, bool] = {}
+        touched: defaultdict[str, Change] = defaultdict(Change)
         for record in chunk.records:
             body = orjson.loads(record.value)
             group = record.key.decode()
@@ -145,55 +176,74 @@ class Repeat:
                 key = _key(group, incident.review_id)
                 changelog.append((key, orjson.dumps((record.offset, body)), [], None))
             if new is not None:
-                touched[group] = touched.get(group, False) or not new
-        version = chunk.next_offset * VERSIONS
-        for group, again in touched.items():
-            for alert in self._look(memory, group, version, out, again=again):
+                touched[group].incidents.append(incident)
+                touched[group].again |= not new
+        version, announced = chunk.next_offset * VERSIONS, []
+        for group, change in touched.items():
+            for alert in self._look(memory, group, version, out, change):
                 changelog.append(announcement(group, alert))
+                announced.append(alert)
+        self._announcer.sink(announced, out)
         changelog.extend(memory.expire(self._window + LATENESS))
 
     def _now(self) -> datetime:
         return self._looked_at if self._clock.by_events else self._clock.now()
 
-    def _derive(self, group: str, incidents: Iterable[Incident]) -> list[Alert]:
+    def _derive(self, group: str, history: History, change: Change | None, weeks: set[int] | None) -> list[Alert]:
         kind, *_, last = group.split("|")
+        changed = change.incidents if change else None
         if kind == "staff":
-            return repeat_staff(incidents, self._window, self._zone)
+            return repeat_staff(history, self._window, self._zone, changed)
         if kind == "hall":
-            return repeat_category(incidents, last, self._window, self._minimum, self._zone)
-        return trend_alerts(incidents, last, self._now(), self._zone)
+            return repeat_category(history, last, self._window, self._minimum, self._zone, changed)
+        return trend_alerts(history, last, self._now(), self._zone, weeks)
 
-    def _look(self, memory: RepeatMemory, group: str, version: int, out: Outbox, *, again: bool = False) -> list[Alert]:
-        incidents = [incident for _, _, incident in memory.groups.get(group, {}).values()]
-        derived = self._derive(group, incidents)
+    def _look(
+        self, memory: RepeatMemory, group: str, version: int, out: Outbox, change: Change | None = None
+    ) -> list[Alert]:
+        """Announce what is new of a group's alerts: of those that a change reaches, or of all."""
+        about = memory.book.about(group)
+        weeks = weeks_reached(change.incidents, self._zone) if change else None
+        derived = self._derive(group, memory.groups[group].history, change, weeks)
         # A trend seen on half of the records may vanish with the other half; the other kinds only ever change.
         ids = {alert.alert_id for alert in derived}
         now = self._clock.now()
         withdrawn = [
             replace(alert, state="resolved", resolution="revised", resolved_at=now)
-            for alert in memory.book.about(group).values()
-            if alert.alert_id not in ids and alert.kind == "trend" and alert.state == "firing"
+            for alert in (about.values() if group.startswith("trend|") else ())
+            if alert.alert_id not in ids
+            and alert.state == "firing"
+            and (weeks is None or week_of(alert.raised_at, self._zone) in weeks)
         ]
-        known = set(memory.book.about(group))
-        alerts = memory.book.announce(group, [*derived, *withdrawn], now, version, again=again)
+        derived += withdrawn
+        known = {alert.alert_id for alert in derived if alert.alert_id in about}
+        again = change is not None and change.again
+        alerts = memory.book.announce(group, derived, now, version, again=again)
         self._announcer.give(alerts, known, out)
         return alerts
 
-    def tick(self, now: datetime, out: Outbox) -> None:
+    def tick(self, now: datetime, out: Outbox) -> bool:
         """A trend is over when its week is."""
         self._looked_at = max(self._looked_at, now)
+        announced: list[Alert] = []
         for partition in self.memories:
             memory = self.memories[partition]
-            firing = {
-                group
-                for group in memory.groups
-                if group.startswith("trend|")
-                and any(alert.state == "firing" for alert in memory.book.about(group).values())
+            over = {
+                f"trend|{alert.category}"
+                for alert in memory.book.firing.values()
+                if alert.kind == "trend" and now >= week_end(alert.raised_at, self._zone)
             }
-            for group in firing:
+            for group in over:
                 before = dict(memory.book.about(group))
                 for alert in self._look(memory, group, 0, out):  # a change outdoes the version it follows
                     self._unconfirmed.append((partition, group, alert.alert_id, before.get(alert.alert_id)))
+                    announced.append(alert)
+        self._announcer.sink(announced, out)
+        return False
+
+    def due(self, now: datetime) -> bool:
+        """What time changes here waits for the next tick."""
+        return False
 
     def confirm(self, out: Outbox) -> None:
         """The announcements of the last tick are safe: remember them as made."""
@@ -214,9 +264,9 @@ class Repeat:
 
     def measure(self) -> None:
         """Alerts firing; for repeat_staff one series each."""
-        announced = [alert for partition in self.memories for alert in self.memories[partition].book]
-        self._announcer.measure(announced)
-        firing = [alert for alert in announced if alert.kind == "repeat_staff" and alert.state == "firing"]
+        books = [self.memories[partition].book for partition in self.memories]
+        self._announcer.measure(books)
+        firing = [alert for book in books for alert in book.firing.values() if alert.kind == "repeat_staff"]
         # Critical before warning, new before old: should there be more than Prometheus ought to hold, the last go.
         firing.sort(key=lambda alert: (alert.severity == "critical", alert.raised_at), reverse=True)
         series: dict[tuple[str, str, str], int] = {}

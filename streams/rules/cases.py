@@ -47,27 +47,28 @@ def gather(opening: Opening, events: Iterable[CaseEvent], rules: DeadlineRules) 
       An extension never shortens, should HCP_EXTENDED_DAYS be less than HCP_RECTIFY_DAYS.
     - `measure` is that of the earliest `rectified` that has one, by (at, event_id, text).
     """
-    events = list(events)
-
-    def earliest(kind: EventType) -> datetime | None:
-        return min((event.at for event in events if event.type == kind), default=None)
-
+    earliest: dict[EventType, datetime] = {}
+    measures = []
+    for event in events:
+        if event.type not in earliest or event.at < earliest[event.type]:
+            earliest[event.type] = event.at
+        if event.type == "rectified" and event.measure:
+            measures.append((event.at, event.event_id, event.measure))
     first_due = rectify_due = rules.rectify_due(opening.opened_at)
-    extended_at = earliest("extended")
+    extended_at = earliest.get("extended")
     if extended_at is not None and extended_at > first_due:
         extended_at = None
     if extended_at is not None:
         rectify_due = max(first_due, rules.extended_due(opening.opened_at))
-    measures = [(each.at, each.event_id, each.measure) for each in events if each.type == "rectified" and each.measure]
     return Facts(
         callback_due=rules.callback_due(opening.opened_at),
         first_rectify_due=first_due,
         rectify_due=rectify_due,
-        called_back_at=earliest("called_back"),
-        rectified_at=earliest("rectified"),
-        replied_at=earliest("replied"),
+        called_back_at=earliest.get("called_back"),
+        rectified_at=earliest.get("rectified"),
+        replied_at=earliest.get("replied"),
         extended_at=extended_at,
-        dismissed_at=earliest("dismissed"),
+        dismissed_at=earliest.get("dismissed"),
         measure=min(measures)[2] if measures else None,
     )
 

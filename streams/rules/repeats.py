@@ -10,47 +10,32 @@ Every r with enough p before it is one alert. Dismissed reviews raise it too, so
 depends on what was reported first; but they count for nothing: it stands only while enough undismissed p are left.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta, tzinfo
 from typing import Literal
 
 from streams.rules.categories import TITLES, TITLES_EN, cause_of
+from streams.rules.history import History, Incident, history_of
 from streams.schemas.alert import Alert, AlertKind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incident:
-    """What one bad review adds to the groups it belongs to, and how its case ended. Times are aware."""
-
-    review_id: str
-    occurred_at: datetime
-    department_id: str | None = None
-    department_name: str | None = None
-    hall_id: str | None = None
-    hall_name: str | None = None
-    window_id: str | None = None
-    staff_id: str | None = None
-    staff_name: str | None = None
-    service_id: str | None = None
-    service_name: str | None = None
-    categories: tuple[str, ...] = ()
-    cause: str = "unknown"
-    closed_at: datetime | None = None  # rectified and replied: the later of the two
-    dismissed_at: datetime | None = None
-
 
 #: When an alert ended, and why.
 End = tuple[datetime, Literal["handled", "dismissed"]]
 
 
-def repeat_staff(incidents: Iterable[Incident], window: timedelta, zone: tzinfo | None = None) -> list[Alert]:
+def repeat_staff(
+    incidents: Iterable[Incident] | History,
+    window: timedelta,
+    zone: tzinfo | None = None,
+    changed: Iterable[Incident] | None = None,
+) -> list[Alert]:
     """One alert for each bad review of a staff member who had another one within `window` before it.
 
     Args:
         incidents: All bad reviews of one staff member, in any order; the same review twice changes nothing.
         window: HCP_REPEAT_WINDOW_DAYS × 24 h.
         zone: For the dates in titles; None: as the times were given.
+        changed: Only alerts that these, of `incidents`, may have changed; None: all.
 
     Returns:
         Alerts in the order of their reviews. Place, service and cause are those of r. `count`, `review_ids`,
@@ -58,7 +43,7 @@ def repeat_staff(incidents: Iterable[Incident], window: timedelta, zone: tzinfo 
         `warning`, False, False.
     """
     alerts = []
-    for r, priors in _repeats(incidents, window, 1):
+    for r, priors in history_of(incidents).repeats(window, 1, changed):
         standing = _standing(priors)
         alert = _alert("repeat_staff", f"repeat_staff:{r.staff_id}:{r.review_id}", r, priors, 1, window)
         alerts.append(
@@ -75,11 +60,12 @@ def repeat_staff(incidents: Iterable[Incident], window: timedelta, zone: tzinfo 
 
 
 def repeat_category(
-    incidents: Iterable[Incident],
+    incidents: Iterable[Incident] | History,
     category: str,
     window: timedelta,
     minimum: int,
     zone: tzinfo | None = None,
+    changed: Iterable[Incident] | None = None,
 ) -> list[Alert]:
     """复发: one alert for each bad review whose hall had `minimum` − 1 others of `category` within `window` before.
 
@@ -89,13 +75,14 @@ def repeat_category(
         window: HCP_REPEAT_WINDOW_DAYS × 24 h.
         minimum: HCP_CATEGORY_REPEAT_MIN, r included.
         zone: For the dates in titles; None: as the times were given.
+        changed: Only alerts that these, of `incidents`, may have changed; None: all.
 
     Returns:
         As `repeat_staff`, but without a staff member: that a hall's queue is long again is nobody's personal fault.
         It is dismissed with r, or when so many p are that fewer than `minimum` reviews, with r, are left.
     """
     alerts = []
-    for r, priors in _repeats(incidents, window, minimum - 1):
+    for r, priors in history_of(incidents).repeats(window, minimum - 1, changed):
         alert_id = f"repeat_category:{r.hall_id}:{category}:{r.review_id}"
         alert = _alert("repeat_category", alert_id, r, priors, minimum - 1, window)
         dates = [_date(each.occurred_at, zone) for each in (*_standing(priors), r)]
@@ -112,22 +99,6 @@ def repeat_category(
             )
         )
     return alerts
-
-
-def _repeats(
-    incidents: Iterable[Incident], window: timedelta, enough: int
-) -> Iterator[tuple[Incident, Sequence[Incident]]]:
-    """(r, every p of it, oldest first) for each r with `enough` p, dismissed or not."""
-    # Differences of times in one zone of Python's are differences of its clocks: hence UTC.
-    once = {incident.review_id: incident for incident in incidents}
-    dated = sorted((each.occurred_at.astimezone(UTC), each.review_id) for each in once.values())
-    ordered = [once[review_id] for _, review_id in dated]
-    first = 0  # of those within the window before r; it only ever moves on
-    for place, (at, _) in enumerate(dated):
-        while at - dated[first][0] > window:
-            first += 1
-        if place - first >= enough:
-            yield ordered[place], ordered[first:place]
 
 
 def _standing(priors: Sequence[Incident]) -> list[Incident]:

@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from streams.rules.cases import Facts, case_of, gather
+from streams.rules.cases import Facts, gather, on_time
 from streams.rules.deadlines import DeadlineRules
 from streams.schemas.alert import Alert, AlertKind, Severity
 from streams.schemas.case import Opening
@@ -83,8 +83,17 @@ def timer_alerts(
             the instant it was raised, since it never truly stood: `met_in_time` (due_soon: `done`), `dismissed`,
             `extended`, or `revised` where the district changed its settings.
     """
-    facts = gather(opening, events, rules)
-    alerts = {alert.alert_id: alert for alert in _following(opening, facts, rules, now)}
+    return alerts_of(opening, gather(opening, events, rules), rules, now, announced)
+
+
+def alerts_of(
+    opening: Opening, facts: Facts, rules: DeadlineRules, now: datetime, announced: Mapping[str, Alert]
+) -> list[Alert]:
+    """The same, from what was gathered."""
+    alerts = {
+        f"{kind}:{opening.case_id}": _alert(opening, kind, raised_at, due, rules.zone, end)
+        for kind, raised_at, due, end in _following(_spans(opening, facts, rules), now)
+    }
     for alert_id, earlier in announced.items():
         if alert_id not in alerts:
             alerts |= {alert.alert_id: alert for alert in _withdrawn(opening, facts, rules, earlier)}
@@ -96,15 +105,23 @@ def next_moment(opening: Opening, events: Iterable[CaseEvent], rules: DeadlineRu
 
     due_soon begins at due − lead; overdue at the first instant after due (1 µs, the resolution of a datetime).
     """
-    facts = gather(opening, events, rules)
+    return moment_after(opening, gather(opening, events, rules), rules, now)
 
-    def view(at: datetime) -> object:
-        alerts = {alert.alert_id: alert for alert in _following(opening, facts, rules, at)}
-        return case_of(opening, facts, at, 0), alerts
 
+def moment_after(opening: Opening, facts: Facts, rules: DeadlineRules, now: datetime) -> datetime | None:
+    """The same, from what was gathered."""
     spans = _spans(opening, facts, rules)
     moments = sorted({moment for span in spans for moment in (span.soon, span.due + INSTANT) if moment > now})
-    present = view(now) if moments else None
+    if not moments:
+        return None
+
+    def view(at: datetime) -> object:
+        """All that time decides."""
+        callback = on_time(facts.called_back_at, facts.callback_due, facts.dismissed_at, at)
+        rectify = on_time(facts.done_at, facts.rectify_due, facts.dismissed_at, at)
+        return callback, rectify, {kind: rest for kind, *rest in _following(spans, at)}
+
+    present = view(now)
     return next((moment for moment in moments if view(moment) != present), None)
 
 
@@ -129,19 +146,23 @@ def _spans(opening: Opening, facts: Facts, rules: DeadlineRules) -> list[Span]:
     ]
 
 
-def _following(opening: Opening, facts: Facts, rules: DeadlineRules, now: datetime) -> Iterator[Alert]:
-    """The alerts that follow from the facts; of two with one id the later one counts."""
-    for span in _spans(opening, facts, rules):
+#: Kind, raised when, due when, and when and why it ended.
+_Following = tuple[AlertKind, datetime, datetime, tuple[datetime, str] | None]
+
+
+def _following(spans: Iterable[Span], now: datetime) -> Iterator[_Following]:
+    """The alerts that follow from the timers; of two of one kind the later one counts."""
+    for span in spans:
         stop = span.stop()
         if now >= span.soon and (stop is None or stop[0] > span.soon):
             if stop is not None and stop[0] <= span.due:
                 end: tuple[datetime, str] | None = stop
             else:
                 end = (span.due, "overdue") if now > span.due else None
-            yield _alert(opening, span.soon_kind, span.soon, span.due, rules.zone, end)
+            yield span.soon_kind, span.soon, span.due, end
         if now > span.due and (stop is None or stop[0] > span.due):
             end = (stop[0], "done_late" if stop[1] == "done" else stop[1]) if stop else None
-            yield _alert(opening, span.overdue_kind, span.due, span.due, rules.zone, end)
+            yield span.overdue_kind, span.due, span.due, end
 
 
 def _withdrawn(opening: Opening, facts: Facts, rules: DeadlineRules, earlier: Alert) -> Iterator[Alert]:

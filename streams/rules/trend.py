@@ -6,11 +6,11 @@ ISO weeks, local time:    ├ w−8 ┼ … ┼ w−1 ┼── w ──┤
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime, time, tzinfo
 
 from streams.rules.categories import TITLES, TITLES_EN, cause_of
-from streams.rules.repeats import Incident
+from streams.rules.history import History, Incident, history_of
 from streams.schemas.alert import Alert
 
 #: Weeks a week is held against.
@@ -21,7 +21,13 @@ AT_LEAST = 5
 IMPROBABLE = 0.01
 
 
-def trend_alerts(incidents: Iterable[Incident], category: str, now: datetime, zone: tzinfo) -> list[Alert]:
+def trend_alerts(
+    incidents: Iterable[Incident] | History,
+    category: str,
+    now: datetime,
+    zone: tzinfo,
+    weeks: Collection[int] | None = None,
+) -> list[Alert]:
     """One alert for each ISO week with improbably many bad reviews of `category` in the district.
 
     Args:
@@ -30,25 +36,43 @@ def trend_alerts(incidents: Iterable[Incident], category: str, now: datetime, zo
         category: Its id, one of CONTRACT §3.
         now: The present instant, aware: a week is over from the first instant of the next.
         zone: Local time, in which weeks begin.
+        weeks: Only alerts of these weeks, as `weeks_reached` gives them; None: of all.
 
     Returns:
         Alerts by week. Raised by the review with which the week, as far as it had come, first was improbable, in
         the order of (occurred_at, review_id); `count` and `review_ids` are of the whole week so far. Weeks without
         any review count as none, also those before the pipeline began.
     """
-    weeks: defaultdict[int, list[Incident]] = defaultdict(list)
-    for incident in {each.review_id: each for each in incidents if each.dismissed_at is None}.values():
-        weeks[_week(incident.occurred_at, zone)].append(incident)
+    history = history_of(incidents)
+    looked_at: Iterable[Incident] = history
+    if weeks is not None:
+        looked_at = history.between(_midnight(min(weeks) - WEEKS_BEFORE, zone), _midnight(max(weeks) + 1, zone))
+    by_week: defaultdict[int, list[Incident]] = defaultdict(list)
+    for incident in looked_at:  # in the order of (occurred_at, review_id)
+        if incident.dismissed_at is None:
+            by_week[week_of(incident.occurred_at, zone)].append(incident)
     alerts = []
-    for week, reviews in sorted(weeks.items()):
-        mean = sum(len(weeks.get(week - back, ())) for back in range(1, WEEKS_BEFORE + 1)) / WEEKS_BEFORE
+    for week, reviews in sorted(by_week.items()):
+        if weeks is not None and week not in weeks:
+            continue
+        mean = sum(len(by_week.get(week - back, ())) for back in range(1, WEEKS_BEFORE + 1)) / WEEKS_BEFORE
         # The tail falls with n, so what holds of the whole week holds from some review of it on.
         if len(reviews) < AT_LEAST or poisson_tail(len(reviews), mean) >= IMPROBABLE:
             continue
-        reviews.sort(key=lambda each: (each.occurred_at, each.review_id))
         enough = next(n for n in range(AT_LEAST, len(reviews) + 1) if poisson_tail(n, mean) < IMPROBABLE)
         alerts.append(_alert(category, week, reviews, reviews[enough - 1].occurred_at, mean, now, zone))
     return alerts
+
+
+def weeks_reached(changed: Iterable[Incident], zone: tzinfo) -> set[int]:
+    """The weeks whose alerts a change of these may change: their own, and those held against them."""
+    own = {week_of(each.occurred_at, zone) for each in changed}
+    return {week + ahead for week in own for ahead in range(WEEKS_BEFORE + 1)}
+
+
+def week_end(at: datetime, zone: tzinfo) -> datetime:
+    """The instant at which the local ISO week of `at` is over."""
+    return _midnight(week_of(at, zone) + 1, zone)
 
 
 def poisson_tail(n: int, mean: float) -> float:
@@ -76,7 +100,7 @@ def poisson_tail(n: int, mean: float) -> float:
     return total if upper else 1.0 - total
 
 
-def _week(at: datetime, zone: tzinfo) -> int:
+def week_of(at: datetime, zone: tzinfo) -> int:
     """The number of the local ISO week, counted from the year 1, whose first day was a Monday."""
     return (at.astimezone(zone).date().toordinal() - 1) // 7
 

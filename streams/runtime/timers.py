@@ -48,7 +48,9 @@ class Timers:
     @property
     def up_to_date(self) -> bool:
         """Whether agents have been told of all the time there is; on the wall clock that is never long ago."""
-        return not self._clock.by_events or self._clock.now() <= self._last
+        if not self._clock.by_events:
+            return True
+        return self._clock.now() <= self._last and not any(agent.due(self._last) for agent in self._agents)
 
     def look_again(self) -> None:
         """There are cases nobody has looked at yet: on the event clock, do so when all is quiet."""
@@ -68,14 +70,18 @@ class Timers:
         """
         async with self._ticking:
             now: datetime = self._clock.now()
-            out = Outbox(self._partitions)
-            for agent in self._agents:
-                agent.tick(now, out)
-            self._last = now
-            if not out.messages and not out.rows:
-                return
+            due, safe = list(self._agents), []
             try:
-                await (await self._checkpoint.add(out))
+                while due:
+                    out = Outbox(self._partitions)
+                    due = [agent for agent in due if agent.tick(now, out)]
+                    if out.messages or out.rows:
+                        safe.append(await self._checkpoint.add(out))
+                    await asyncio.sleep(0)  # thousands of deadlines at one midnight must not hold up all else
+                self._last = now
+                if not safe:
+                    return
+                await asyncio.gather(*safe)
             except asyncio.CancelledError:
                 # Either partitions went away under it, or this task is being stopped.
                 for agent in self._agents:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from streams.rules.cases import derive
 from streams.rules.deadlines import DeadlineRules
-from streams.rules.repeats import Incident, repeat_category, repeat_staff
+from streams.rules.history import Incident
+from streams.rules.repeats import repeat_category, repeat_staff
 from streams.rules.timers import next_moment, timer_alerts
 from streams.rules.trend import poisson_tail, trend_alerts
 from streams.schemas.alert import Alert

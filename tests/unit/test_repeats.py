@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from streams.rules.repeats import Incident, repeat_category, repeat_staff
+from streams.rules.history import Incident
+from streams.rules.repeats import repeat_category, repeat_staff
 from streams.schemas.alert import Alert
 
 WINDOW = timedelta(days=90)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from streams.rules.repeats import Incident
+from streams.rules.history import Incident
 from streams.rules.trend import poisson_tail, trend_alerts
 from streams.schemas.alert import Alert
 

@@ -1,0 +1,125 @@
+"""What deadlines cost with many open cases: how late an alert can be, and how long the event loop is held up.
+
+python benchmarks/timers.py [cases] [due]      100,000 open cases, 20,000 of them due at one midnight, unless told
+"""
+
+import gc
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import orjson
+
+from streams.agents.aggregate import KIND_HEADER, OPENING
+from streams.agents.rectify import Rectify, RectifyMemory
+from streams.agents.refusals import Refusals
+from streams.metrics import Metrics
+from streams.runtime.chunks import Chunk
+from streams.runtime.clock import BEGINNING
+from streams.runtime.memory import Memories
+from streams.runtime.producer import Outbox
+from streams.settings import Settings
+from streams.topics import Topics
+
+START = datetime(2026, 5, 11, 8, tzinfo=UTC)
+CHUNK = 2_000
+
+
+class StoppedClock:
+    """A wall clock that goes when told."""
+
+    by_events = False
+
+    def __init__(self) -> None:
+        self.time = START
+
+    def now(self) -> datetime:
+        return self.time
+
+    def observe(self, time: datetime) -> None:
+        pass
+
+
+def review(number: int, received_at: datetime) -> bytes:
+    """A bad review as it opens a case."""
+    at = received_at.isoformat()
+    return orjson.dumps(
+        {
+            "review_id": f"r{number:07d}",
+            "occurred_at": at,
+            "received_at": at,
+            "rating": 1,
+            "channel": "window",
+            **{name: f"{name}-{number % 300}" for name in ("window_id", "staff_id", "service_id", "hall_id")},
+            **{f"{name}_name": name for name in ("window", "staff", "service", "hall", "department")},
+            "department_id": f"d{number % 27}",
+            "categories": ["queue"],
+            "cause": "process",
+            "comment": "等了一个多小时",
+        }
+    )
+
+
+@contextmanager
+def timed(what: str, count: int = 0) -> Iterator[None]:
+    """Print how long the block took."""
+    gc.collect()
+    begun = time.perf_counter()
+    yield
+    took = time.perf_counter() - begun
+    print(f"{what:<62} {took * 1000:>9.1f} ms" + (f" {took / count * 1e6:>7.1f} µs each" if count else ""))
+
+
+def main(cases: int = 100_000, due: int = 20_000) -> None:
+    settings = Settings()
+    topics, metrics, clock = Topics.of(settings), Metrics(), StoppedClock()
+    memories = Memories(topics.case_inputs.name, topics.rectify_changelog.name, lambda: RectifyMemory(settings.zone))
+    memories.assign({0}, 0)
+    partitions = {topic.name: 4 for topic in topics}
+    refusals = Refusals(topics.rejected.name, metrics, 1.0)
+    agent = Rectify(topics, memories, settings, clock, refusals, metrics, lambda kind, record: None)
+    # `due` of them all at once, a day after START; the others over the next five days.
+    times = [START] * due + [START + timedelta(days=1, seconds=n) for n in range(cases - due)]
+    records = [
+        SimpleNamespace(offset=n, timestamp=0, key=b"", value=review(n, at), headers=[(KIND_HEADER, OPENING)])
+        for n, at in enumerate(times)
+    ]
+    with timed(f"{cases:,} cases opened, {CHUNK:,} a chunk", cases):
+        for at in range(0, cases, CHUNK):
+            agent.process(Chunk(topics.case_inputs.name, 0, records[at : at + CHUNK], 0), Outbox(partitions))
+
+    def tick(what: str, now: datetime) -> None:
+        clock.time = now
+        longest, announced, seconds = 0.0, 0, 0.0
+        first = time.perf_counter()
+        while True:
+            begun = time.perf_counter()
+            out = Outbox(partitions)
+            agent.tick(now, out)
+            agent.confirm(Outbox(partitions))
+            count = sum(map(len, out.messages[topics.alerts.name].values())) if out.messages else 0
+            longest, announced = max(longest, time.perf_counter() - begun), announced + count
+            if not count:
+                break
+        seconds = time.perf_counter() - first
+        print(f"{what:<62} {seconds * 1000:>9.1f} ms, {announced:,} alerts, the loop held up {longest * 1000:.0f} ms")
+
+    tick("a tick, nothing due", START + timedelta(seconds=1))
+    tick(f"{due:,} callbacks due soon", START + timedelta(hours=20, milliseconds=1))
+    tick(f"{due:,} callbacks overdue", START + timedelta(days=1, milliseconds=1))
+    tick("one callback due soon", START + timedelta(days=1, hours=20, milliseconds=1))
+    with timed("gauges measured"):
+        agent.measure()
+    last = Chunk(topics.case_inputs.name, 0, records[-1:], 0)
+    with timed("one more input"):
+        agent.process(last, Outbox(partitions))
+    with timed("looked through after a rebalance", cases):
+        agent.recovered(0)
+    assert memories[0].clock == BEGINNING
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

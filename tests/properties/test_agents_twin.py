@@ -1,0 +1,254 @@
+"""The agents with state against the twin: any order, any split among partitions, any restart (CONTRACT §3)."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.agents.aggregate import KIND_HEADER, OPENING
+from streams.agents.case_events import EVENT, SOURCE_HEADER
+from streams.agents.rectify import LOOK_AGAIN, Rectify, RectifyMemory
+from streams.agents.refusals import Refusals
+from streams.agents.repeat import Repeat, RepeatMemory
+from streams.metrics import Metrics
+from streams.runtime.chunks import Chunk
+from streams.runtime.memory import Memories
+from streams.runtime.producer import Outbox
+from streams.topics import Topics
+from tests import twin
+from tests.properties.test_rules_twin import classify
+from tests.strategies import District, crowded_weeks, districts
+
+TOPICS = Topics.under("")
+PARTITIONS = 2
+COUNTS = {topic.name: PARTITIONS for topic in TOPICS}
+
+
+class StoppedClock:
+    """A wall clock that goes when told."""
+
+    by_events = False
+
+    def __init__(self, time: datetime) -> None:
+        self.time = time
+
+    def now(self) -> datetime:
+        return self.time
+
+    def observe(self, time: datetime) -> None:
+        pass
+
+
+@dataclass
+class Stage:
+    """An agent, how far it has read each partition, and how far that is safe."""
+
+    agent: Any
+    new: Any
+    read: list[int]
+    safe: list[int]
+
+
+class House:
+    """Both agents, with Kafka as lists. What is written stays; what is remembered can be lost."""
+
+    def __init__(self, district: District) -> None:
+        self.clock = StoppedClock(district.now)
+        self.topics: defaultdict[tuple[str, int], list[Any]] = defaultdict(list)
+        self.latest: dict[str, dict[str, dict[str, Any]]] = {"cases": {}, "alerts": {}}
+        self.rows: dict[str, dict[str, dict[str, Any]]] = {"cases": {}, "alerts": {}}
+        rules, metrics = district.settings, Metrics()
+        refusals = Refusals(TOPICS.rejected.name, metrics, 1.0)
+        self.generation = 0
+        self.quiet = False  # whether nothing more is under way
+
+        def publish(kind: str, record: Any) -> None:
+            pass
+
+        cases = Memories(TOPICS.case_inputs.name, TOPICS.rectify_changelog.name, lambda: RectifyMemory(rules.zone))
+        groups = Memories(TOPICS.incidents.name, TOPICS.repeat_changelog.name, RepeatMemory)
+        rectify = Rectify(TOPICS, cases, rules, self.clock, refusals, metrics, publish, lambda: self.quiet)
+        repeat = Repeat(TOPICS, groups, rules, self.clock, metrics, publish)
+        self.stages = [Stage(agent, None, [0] * PARTITIONS, [0] * PARTITIONS) for agent in (rectify, repeat)]
+        self.restart()
+
+    def put(self, key: str, value: bytes, headers: list[tuple[str, bytes]]) -> None:
+        """Publish a case input."""
+        out = Outbox(COUNTS)
+        out.produce(TOPICS.case_inputs.name, key.encode(), value, headers)
+        self.keep(out)
+
+    def keep(self, out: Outbox) -> None:
+        """Write what an agent gave."""
+        for topic, partitions in out.messages.items():
+            for partition, messages in partitions.items():
+                log = self.topics[topic, partition]
+                for key, value, headers, _ in messages:
+                    log.append(SimpleNamespace(offset=len(log), timestamp=0, key=key, value=value, headers=headers))
+                    if topic in self.latest:
+                        self.latest[topic][key.decode()] = orjson.loads(value)
+        for table, columns in out.rows:
+            for row in (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)):
+                name = row["case_id" if table == "cases" else "alert_id"]
+                if name not in self.rows[table] or row["version"] >= self.rows[table][name]["version"]:
+                    self.rows[table][name] = row
+
+    def step(self, stage: Stage, partition: int, records: int) -> bool:
+        """Let an agent read some of a partition; False when there is nothing to read."""
+        log = self.topics[stage.agent.topic, partition]
+        begin = stage.read[partition]
+        chunk = log[begin : begin + records]
+        if not chunk:
+            return False
+        out = Outbox(COUNTS)
+        stage.agent.process(Chunk(stage.agent.topic, partition, chunk, 0), out)
+        self.keep(out)
+        stage.read[partition] = begin + len(chunk)
+        return True
+
+    def tick(self, *, safe: bool = True) -> None:
+        """Time is looked at; not `safe`: what it gave is lost on the way, but for what was already sent."""
+        for stage in self.stages:
+            more = True
+            while more:
+                out = Outbox(COUNTS)
+                more = stage.agent.tick(self.clock.time, out)
+                self.keep(out)
+            if safe:
+                out = Outbox(COUNTS)
+                stage.agent.confirm(out)
+                self.keep(out)
+            else:
+                stage.agent.retract()
+
+    def commit(self) -> None:
+        for stage in self.stages:
+            stage.safe[:] = stage.read
+
+    def restart(self) -> None:
+        """Forget everything, recall it from the changelogs, and read again what was not committed."""
+        self.generation += 2  # one generation away: nothing is kept
+        for stage in self.stages:
+            memories = stage.agent.memories
+            for partition, memory in memories.assign(set(range(PARTITIONS)), self.generation).items():
+                for record in self.topics[memories.changelog, partition]:
+                    memory.recall(record.key, record.value)
+                stage.agent.recovered(partition)
+            stage.read[:] = stage.safe
+
+    def drain(self) -> None:
+        """Read everything there is, and look at the time."""
+        self._read_all()
+        self.quiet = True
+        self.tick()
+        self._read_all()
+
+    def _read_all(self) -> None:
+        while any(self.step(stage, p, 100) for stage in self.stages for p in range(PARTITIONS)):
+            pass
+
+
+def inputs(district: District) -> list[tuple[str, bytes, list[tuple[str, bytes]]]]:
+    """Openings and events as they stand in the internal topic."""
+    reviews = twin.enriched(district.reviews, district.reference, district.settings, classify)
+    openings = [
+        (key, orjson.dumps({"comment": None, **review}), [(KIND_HEADER, OPENING)])
+        for key, review in reviews.items()
+        if review["bad"]
+    ]
+    cases = {key for key, _, _ in openings}
+    events = [
+        (event["case_id"], orjson.dumps(event), [(KIND_HEADER, EVENT), (SOURCE_HEADER, b"cases.events/0/0")])
+        for event in district.events
+        if event["case_id"] in cases
+    ]
+    return openings + events
+
+
+def plain(records: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {key: twin.comparable(record) for key, record in records.items()}
+
+
+@settings(deadline=None)
+@given(st.data(), districts() | crowded_weeks())
+def test_cases_and_alerts_are_those_of_the_twin_whatever_happens_on_the_way(
+    data: st.DataObject, district: District
+) -> None:
+    house = House(district)
+    waiting = data.draw(st.permutations(inputs(district)))
+    while waiting:
+        for _ in range(data.draw(st.integers(1, 6))):
+            if waiting:
+                house.put(*waiting.pop())
+        for stage in house.stages:
+            for partition in range(PARTITIONS):
+                house.step(stage, partition, data.draw(st.integers(1, 4)))
+        match data.draw(st.sampled_from(["go on", "commit", "restart", "tick", "tick in vain"])):
+            case "commit":
+                house.commit()
+            case "restart":
+                house.restart()
+            case "tick":
+                house.tick()
+            case "tick in vain":
+                house.tick(safe=False)
+    house.drain()
+
+    cases, alerts = twin.expected(
+        district.reviews, district.events, district.reference, district.settings, district.now, classify
+    )
+    published = plain(house.latest["alerts"])
+    assert plain(house.latest["cases"]) == cases
+    assert {key: published.get(key) for key in alerts} == alerts
+    for alert_id in published.keys() - alerts.keys():  # stood for a while on part of the records
+        assert published[alert_id]["state"] == "resolved"
+        assert published[alert_id]["kind"] != "repeat_staff"
+        assert published[alert_id]["kind"] != "repeat_category"
+    # What the database holds as the latest is what was published last.
+    for table in ("cases", "alerts"):
+        assert {key: row["version"] for key, row in house.rows[table].items()} == {
+            key: record["version"] for key, record in house.latest[table].items()
+        }
+    firing = [record for record in house.latest["alerts"].values() if record["state"] == "firing"]
+    books = [
+        memory.book for stage in house.stages for memory in map(stage.agent.memories.__getitem__, range(PARTITIONS))
+    ]
+    assert sorted(key for book in books for key in book.firing) == sorted(record["alert_id"] for record in firing)
+    assert sum(sum(book.counts.values()) for book in books) == len(firing)
+
+
+@given(districts(max_reviews=3, max_events=6), st.booleans())
+def test_an_event_is_refused_only_once_it_is_known_that_its_case_is_not_on_its_way(
+    district: District, opens: bool
+) -> None:
+    """Reading topics of long ago anew, events come before the openings, which stand in another topic."""
+    openings = [each for each in inputs(district) if (KIND_HEADER, OPENING) in each[2]]
+    events = [each for each in inputs(district) if each not in openings]
+    house = House(district)
+    for each in events:
+        house.put(*each)  # their broker's timestamp is that of 1970
+    for stage in house.stages:
+        for partition in range(PARTITIONS):
+            house.step(stage, partition, 100)
+    house.tick()
+    if opens:
+        for each in openings:
+            house.put(*each)
+    house.drain()
+    if not opens:
+        house.clock.time += 2 * LOOK_AGAIN
+        house.tick()
+    refused = house.topics[TOPICS.rejected.name, 0] + house.topics[TOPICS.rejected.name, 1]
+    if opens:
+        assert not refused
+        cases, _ = twin.expected(
+            district.reviews, district.events, district.reference, district.settings, district.now, classify
+        )
+        assert plain(house.latest["cases"]) == cases
+    else:
+        assert sorted(record.value for record in refused) == sorted(value for _, value, _ in events)
