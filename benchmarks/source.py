@@ -1,5 +1,6 @@
 """The job's input, a broker for it, and what every program must give: generated, published once, expected."""
 
+import logging
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -44,6 +45,7 @@ def write_reference(plan: Plan, file: Path) -> None:
 def broker(folder: Path) -> Iterator[tuple[str, str]]:
     """(bootstrap, what it is): Apache Kafka where Java and Maven are there to run it, else the embedded one."""
     if which("java") and which("mvn"):
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # every try before it answers would be an error
         cluster = start_cluster(folder / "kafka")
         try:
             yield cluster.bootstrap, "Apache Kafka 4.1.0, one node"
