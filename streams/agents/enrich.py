@@ -1,6 +1,6 @@
 """reviews → reviews.enriched: validate, pseudonymise, match, classify. No memory but the reference."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import lru_cache
 from hashlib import blake2b
@@ -55,54 +55,51 @@ class Enrich:
     def process(self, chunk: Chunk, out: Outbox) -> None:
         """Every record of the chunk becomes an enriched review or a refusal."""
         enriched = out.messages[self._enriched]
-        records = list(chunk.records)
-        reviews = self._validate(chunk, records, out)
-        refused = 0
-        for record, review in zip(records, reviews, strict=True):
-            if review is None:
-                refused += 1
-                continue
-            arrived = record.timestamp
-            if review["occurred_at"].timestamp() * 1000 > arrived + _FUTURE_MS:
-                refused += 1
-                self._refuse(
-                    out,
-                    chunk,
-                    record,
-                    Reason.FUTURE,
-                    f"occurred_at is {review['occurred_at'].isoformat()}, more than a day after the record reached "
-                    "the broker: check the publisher's clock and time zone",
-                )
-                continue
+        for record, review in self.valid(chunk, out):
             key = review["review_id"].encode()
-            value, content = self._enrich(review)
-            enriched[partition_of(key, self._partitions)].append((key, value, [(CONTENT_HEADER, content)], arrived))
-        self._refusals.watch(chunk.topic, chunk.partition, len(records), refused)
+            value, content = self.enrich(review, self.match(review))
+            partition = partition_of(key, self._partitions)
+            enriched[partition].append((key, value, [(CONTENT_HEADER, content)], record.timestamp))
 
-    def _validate(self, chunk: Chunk, records: Sequence[Any], out: Outbox) -> list[Review | None]:
-        """A review, or None once refused, for each record. Validated together: half the cost of one by one."""
+    def valid(self, chunk: Chunk, out: Outbox) -> list[tuple[Any, Review]]:
+        """The chunk's usable records, each with its review; the others are refused."""
+        reviews = [pair for pair in self._validate(chunk, out) if not self._ahead(chunk, *pair, out)]
+        self._refusals.watch(chunk.topic, chunk.partition, len(chunk.records), len(chunk.records) - len(reviews))
+        return reviews
+
+    def _ahead(self, chunk: Chunk, record: Any, review: Review, out: Outbox) -> bool:
+        """Refuse a review from the future."""
+        if review["occurred_at"].timestamp() * 1000 <= record.timestamp + _FUTURE_MS:
+            return False
+        self._refuse(
+            out,
+            chunk,
+            record,
+            Reason.FUTURE,
+            f"occurred_at is {review['occurred_at'].isoformat()}, more than a day after the record reached "
+            "the broker: check the publisher's clock and time zone",
+        )
+        return True
+
+    def _validate(self, chunk: Chunk, out: Outbox) -> Iterator[tuple[Any, Review]]:
+        """Records that are reviews. Validated together: half the cost of one by one."""
         documents: list[Any] = []
-        places: list[int] = []
-        for place, record in enumerate(records):
-            if record.value is not None and len(record.value) > MAX_BYTES:
-                self._refuse(
-                    out,
-                    chunk,
-                    record,
-                    Reason.TOO_LARGE,
-                    f"{len(record.value)} bytes; at most {MAX_BYTES} are taken",
-                )
+        records: list[Any] = []
+        for record in chunk.records:
+            value = record.value or b""
+            if len(value) > MAX_BYTES:
+                detail = f"{len(value)} bytes; at most {MAX_BYTES} are taken"
+                self._refuse(out, chunk, record, Reason.TOO_LARGE, detail)
                 continue
             try:
-                documents.append(orjson.loads(record.value or b""))
+                documents.append(orjson.loads(value))
             except orjson.JSONDecodeError as exc:
                 self._refuse(out, chunk, record, Reason.NOT_JSON, f"not a JSON text in UTF-8: {exc}")
                 continue
-            places.append(place)
-        reviews: list[Review | None] = [None] * len(records)
+            records.append(record)
         context = {"zone": self._zone}
         try:
-            valid = REVIEWS.validate_python(documents, context=context)
+            reviews = REVIEWS.validate_python(documents, context=context)
         except ValidationError as exc:
             details: dict[int, str] = {}
             for error in exc.errors(include_url=False, include_input=False):  # the input may be personal data
@@ -110,33 +107,36 @@ class Enrich:
                 message = error["msg"].removeprefix("Value error, ")
                 details.setdefault(int(index), f"{'.'.join(map(str, path)) or 'record'}: {message}")
             for index, detail in details.items():
-                self._refuse(out, chunk, records[places[index]], Reason.SCHEMA, detail)
+                self._refuse(out, chunk, records[index], Reason.SCHEMA, detail)
             good = [index for index in range(len(documents)) if index not in details]
-            places = [places[index] for index in good]
-            valid = REVIEWS.validate_python([documents[index] for index in good], context=context)
-        for place, review in zip(places, valid, strict=True):
-            reviews[place] = review
-        return reviews
+            records = [records[index] for index in good]
+            reviews = REVIEWS.validate_python([documents[index] for index in good], context=context)
+        return zip(records, reviews, strict=True)
 
-    def _enrich(self, review: Review) -> tuple[bytes, bytes]:
+    def match(self, review: Review) -> Match:
+        """What the reference says of a review."""
+        return self._reference.match(
+            review.get("window_id"), review.get("staff_id"), review.get("service_id"), review["occurred_at"]
+        )
+
+    def enrich(self, review: Review, match: Match) -> tuple[bytes, bytes]:
         """The enriched record as JSON, and the hash of what was sent (8 bytes).
 
         JSON is put together from fragments: what follows from the reference, or from what was found in the text, is
         the same for many reviews and written once. Ids, channels and times need no escaping (schemas/fields.py).
         """
-        occurred_at, window_id, staff_id = review["occurred_at"], review.get("window_id"), review.get("staff_id")
-        service_id, tags, comment = review.get("service_id"), review.get("tags"), review.get("comment")
         # Written in local time, so that a date at the front is the local day.
-        occurred = occurred_at.astimezone(self._zone).isoformat()
+        occurred = review["occurred_at"].astimezone(self._zone).isoformat()
         received_at = review.get("received_at")
         received = received_at.astimezone(self._zone).isoformat() if received_at else occurred
         own = (
             f'{{"review_id":"{review["review_id"]}","occurred_at":"{occurred}","received_at":"{received}",'
             f'"rating":{review["rating"]},"channel":"{review["channel"]}",'
         ).encode() + (_NO_EXTRAS if _EXTRAS.isdisjoint(review) else self._extras(review))
-        given = f"{window_id}|{staff_id}|{service_id}".encode()  # as given: what it resolves to may change
+        # The staff_id as given, not as resolved: that may change.
+        given = f"{match.window_id}|{review.get('staff_id')}|{match.service_id}".encode()
         content = blake2b(own + given, digest_size=8).digest()
-        match = self._reference.match(window_id, staff_id, service_id, occurred_at)
+        tags, comment = review.get("tags"), review.get("comment")
         categories = self._lexicon.classify(tags, comment) if tags or comment else ()
         return own + self._matched(match) + _found(review["rating"], categories), content
 
