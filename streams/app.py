@@ -134,10 +134,14 @@ class Worker:
             await self._until_first([*tasks, self._failure])
         finally:
             self.recovered = False
-            for task in tasks:
+            # The checkpoint's own task last: what it is about to make safe must not be cut short.
+            for task in tasks[1:]:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks[1:], return_exceptions=True)
             await self._stop(app)
+            for task in tasks[:1]:
+                task.cancel()
+            await asyncio.gather(*tasks[:1], return_exceptions=True)
             await reader.stop()
             await self.producer.stop()
             await web.stop()
@@ -160,7 +164,7 @@ class Worker:
             return
         app.flow_control.suspend()
         try:
-            await asyncio.wait_for(self.checkpoint.flush(), LAST_FLUSH)
+            await asyncio.wait_for(self.checkpoint.finish(), LAST_FLUSH)
         except TimeoutError:
             log.warning("stopping without a last checkpoint: what is not committed will be read again")
         except Exception as exc:
@@ -296,7 +300,7 @@ class Worker:
         """Partitions are about to go: make safe what is done, forget the rest."""
         self.recovered = False
         try:
-            await asyncio.wait_for(self.checkpoint.flush(), LAST_FLUSH)
+            await asyncio.wait_for(self.checkpoint.finish(), LAST_FLUSH)
         except TimeoutError:
             log.warning("partitions went before the checkpoint was done: what is not committed will be read again")
         except Exception as exc:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from streams.errors import HaochapingError
 from streams.metrics import Metrics
 from streams.runtime.chunks import Chunk
 from streams.runtime.producer import BatchProducer, Outbox
@@ -61,6 +62,10 @@ class Checkpoint:
         self._epoch = self._current = Epoch()
         self._owed: dict[tuple[str, int], int] = {}  # offsets that are safe but not yet committed
         self._term = 0  # grows when partitions go away
+        self._adding = 0  # chunks processed whose outputs are being sent
+        self._cut = (
+            False  # a flush failed or was cancelled: its epoch is not safe, so nothing after it may be committed
+        )
         self._flushing = asyncio.Lock()
         self._room = asyncio.Event()
         self._room.set()
@@ -83,7 +88,11 @@ class Checkpoint:
     async def add(self, outbox: Outbox, chunk: Chunk | None = None) -> asyncio.Future[None]:
         """Send what processing gave, and remember the rest. The future is done once all of it is safe."""
         term = self._term
-        acks = await self._producer.send(outbox.messages)
+        self._adding += 1
+        try:
+            acks = await self._producer.send(outbox.messages)
+        finally:
+            self._adding -= 1
         epoch = self._epoch
         if term != self._term:  # the partition went away meanwhile: its next owner reads the chunk again
             return epoch.done
@@ -99,10 +108,17 @@ class Checkpoint:
         return epoch.done
 
     async def flush(self) -> None:
-        """Make what has been processed so far safe."""
+        """Make what has been processed so far safe.
+
+        Raises:
+            HaochapingError: an earlier flush was cut short: only what was committed before it is safe.
+        """
         async with self._flushing:
             if self._epoch.empty and not self._owed:
                 return
+            if self._cut:
+                raise HaochapingError("an earlier checkpoint was cut short")
+            self._cut = True
             self._current = epoch = self._epoch
             self._epoch = Epoch()
             self._room.set()
@@ -122,8 +138,16 @@ class Checkpoint:
             self.flushed_at = time.monotonic()
             if not self._owed:
                 self.progressed_at = self.flushed_at
+            self._cut = False
             if not epoch.done.cancelled():
                 epoch.done.set_result(None)
+
+    async def finish(self) -> None:
+        """Make safe what agents have begun as well; nobody may begin a chunk meanwhile."""
+        await self.flush()
+        while self._adding or not self._epoch.empty:
+            await asyncio.sleep(0.01)  # their turn to send
+            await self.flush()
 
     async def run(self) -> None:
         """Flush for ever."""
@@ -134,6 +158,7 @@ class Checkpoint:
     def abandon(self) -> None:
         """Forget what is not safe: its partitions are another's now, who will read it again."""
         self._term += 1
+        self._cut = False
         self._owed.clear()
         self._current.offsets.clear()  # it may still reach the sink, where an old absolute value loses
         # A flush that was cut short tells nobody: whoever waits for its epoch must not wait for ever.

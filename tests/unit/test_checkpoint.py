@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from streams.errors import HaochapingError
 from streams.metrics import Metrics
 from streams.runtime.checkpoint import MAX_RECORDS, Checkpoint
 from streams.runtime.chunks import Chunk
@@ -149,3 +150,47 @@ async def test_agents_wait_when_an_epoch_is_full(stage: Stage, checkpoint: Check
     stage.sink.set_result(None)
     await checkpoint.flush()
     await asyncio.wait_for(waiting, 1)
+
+
+async def test_the_last_checkpoint_waits_for_a_chunk_whose_outputs_are_being_sent(
+    stage: Stage, checkpoint: Checkpoint
+) -> None:
+    gate = asyncio.Event()
+    send = stage.send
+
+    async def slow_send(messages: Mapping[str, Any]) -> list[Any]:
+        await gate.wait()
+        return await send(messages)
+
+    stage.send = slow_send  # type: ignore[method-assign]
+    stage.acknowledge.set_result(None)
+    stage.sink.set_result(None)
+    adding = asyncio.create_task(checkpoint.add(outbox(), chunk(0, 9)))
+    await asyncio.sleep(0)
+    finish = asyncio.create_task(checkpoint.finish())
+    await asyncio.sleep(0.03)
+    assert not finish.done()
+    gate.set()
+    await asyncio.gather(adding, finish)
+    assert checkpoint.committed == {("in", 0): 10}
+
+
+@pytest.mark.parametrize("how", ["cancelled", "failed"])
+async def test_nothing_is_committed_beyond_a_checkpoint_that_was_cut_short(
+    how: str, stage: Stage, checkpoint: Checkpoint
+) -> None:
+    await checkpoint.add(outbox(), chunk(0, 9))
+    stage.acknowledge.set_result(None)
+    flush = asyncio.create_task(checkpoint.flush())
+    await asyncio.sleep(0.01)
+    if how == "cancelled":
+        flush.cancel()
+    else:
+        stage.sink.set_exception(ValueError("no column takes it"))
+    await asyncio.gather(flush, return_exceptions=True)
+    stage.sink = asyncio.get_running_loop().create_future()
+    stage.sink.set_result(None)
+    await checkpoint.add(outbox(), chunk(10, 19))
+    with pytest.raises(HaochapingError, match="cut short"):
+        await checkpoint.flush()
+    assert not [what for what in stage.happened if what.startswith("committed")]
