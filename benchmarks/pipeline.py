@@ -5,27 +5,21 @@ import sys
 from pathlib import Path
 
 from benchmarks.source import Record, broker, folder, plan, reviews_of
-from benchmarks.worker import district, process
-from tests.services.clickhouse import binary, start_clickhouse
+from benchmarks.worker import clickhouse, district, process
 
 
 def measure(records: int, runs: int) -> list[dict[str, str | float]]:
     """A row a run."""
     rows: list[dict[str, str | float]] = []
     reviews = reviews_of(plan(records))
-    with folder() as place, broker(place) as (bootstrap, _):
-        server = start_clickhouse(place / "clickhouse") if binary() else None
-        try:
-            for number in range(runs):
-                for sink, workers in (("chdb", 1), ("server", 1), ("server", 2)):
-                    if sink == "server" and server is None:
-                        continue
-                    name = f"{sink}{workers}-{number}"
-                    url = {"HCP_CLICKHOUSE_URL": f"{server.url}_{sink}{workers}_{number}"} if sink == "server" else {}
-                    rows.append(_row(bootstrap, place / name, name, reviews, workers, sink, url))
-        finally:
-            if server is not None:
-                server.stop()
+    with folder() as place, broker(place) as (bootstrap, _), clickhouse(place) as server:
+        for number in range(runs):
+            for sink, workers in (("chdb", 1), ("server", 1), ("server", 2)):
+                if sink == "server" and server is None:
+                    continue
+                name = f"{sink}{workers}-{number}"
+                url = {"HCP_CLICKHOUSE_URL": f"{server}_{sink}{workers}_{number}"} if sink == "server" else {}
+                rows.append(_row(bootstrap, place / name, name, reviews, workers, sink, url))
     return rows
 
 

@@ -4,6 +4,7 @@ Reviews are committed by the second agent when ClickHouse has their facts and ce
 """
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,7 @@ from confluent_kafka import Consumer, TopicPartition
 from benchmarks.source import PARTITIONS, Record, Result, digest, publish, read_topic
 from streams.district import Plan, references
 from tests.house import House, WorkerProcess, house
+from tests.services.clickhouse import binary, start_clickhouse
 
 POLL = 0.05  # seconds between two looks, and so how exact a time is
 PATIENCE = 300
@@ -40,6 +42,10 @@ class Progress:
         """Of them, those the group has done with."""
         return sum(max(0, each.offset) for each in self.consumer.committed(self._partitions(topic), timeout=10))
 
+    def done(self, reviews: int) -> bool:
+        """Whether so many reviews went all the way."""
+        return self.committed("reviews.enriched") >= reviews and self.committed("reviews") >= reviews
+
     def _partitions(self, topic: str) -> list[TopicPartition]:
         return [TopicPartition(self.prefix + topic, number) for number in range(PARTITIONS)]
 
@@ -52,6 +58,20 @@ class Measured:
     cpu: float
     peak_mib: float
     startup: float
+
+
+@contextmanager
+def clickhouse(folder: Path) -> Iterator[str | None]:
+    """A server's URL, up to the end of the database's name; None where none is installed, and chdb serves."""
+    if binary() is None:
+        yield None
+        return
+    logging.getLogger("clickhouse_driver").setLevel(logging.CRITICAL)  # every try before it answers would be an error
+    server = start_clickhouse(folder / "clickhouse")
+    try:
+        yield server.url
+    finally:
+        server.stop()
 
 
 @contextmanager
@@ -69,25 +89,21 @@ def district(bootstrap: str, folder: Path, prefix: str, plan: Plan, **settings: 
 
 def process(made: House, reviews: Sequence[Record], workers: int = 1) -> Measured:
     """Publish the reviews, start workers, and wait until all is committed. The workers go on."""
-    asyncio.run(publish(made.bootstrap, f"{made.prefix}reviews", reviews))
     progress = Progress(made.bootstrap, made.prefix)
+    before = progress.end("reviews.enriched")
+    asyncio.run(publish(made.bootstrap, f"{made.prefix}reviews", reviews))
     begun = time.monotonic()
     running = [made.start(wait=False) for _ in range(workers)]
-    _until(made, lambda: progress.end("reviews.enriched") > 0)
-    started, before = time.monotonic(), sum(map(cpu, running))
-    _until(
-        made,
-        lambda: (
-            progress.committed("reviews.enriched") >= len(reviews) and progress.committed("reviews") >= len(reviews)
-        ),
-    )
+    until(running, lambda: progress.end("reviews.enriched") > before)
+    started, spent = time.monotonic(), sum(map(cpu, running))
+    until(running, lambda: progress.done(before + len(reviews)))
     ended, after = time.monotonic(), sum(map(cpu, running))
-    return Measured(ended - started, after - before, sum(map(peak_mib, running)), started - begun)
+    return Measured(ended - started, after - spent, sum(map(peak_mib, running)), started - begun)
 
 
 def given(made: House) -> Result:
     """What the district's topics and views hold once all is done."""
-    worker = made.workers[0]
+    worker = made.workers[-1]
     made.settle(worker)
     counts = {
         f"{row['day']}|{row['dimension']}|{row['member_id']}": row["reviews"]
@@ -107,14 +123,24 @@ def cpu(worker: WorkerProcess) -> float:
 
 def peak_mib(worker: WorkerProcess) -> float:
     """The most memory it had resident."""
+    return _memory(worker, "VmHWM:")
+
+
+def resident_mib(worker: WorkerProcess) -> float:
+    """The memory it has resident now."""
+    return _memory(worker, "VmRSS:")
+
+
+def _memory(worker: WorkerProcess, field: str) -> float:
     status = Path(f"/proc/{worker.process.pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM:"))
+    return next(int(line.split()[1]) / 1024 for line in status if line.startswith(field))
 
 
-def _until(made: House, check: Callable[[], bool]) -> None:
+def until(running: Sequence[WorkerProcess], check: Callable[[], bool]) -> None:
+    """Wait, as long as the workers live."""
     deadline = time.monotonic() + PATIENCE
     while not check():
-        for worker in made.workers:
+        for worker in running:
             assert worker.process.poll() is None, worker.tail()
         assert time.monotonic() < deadline, f"not within {PATIENCE} s"
         time.sleep(POLL)
