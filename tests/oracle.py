@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from streams.settings import Settings
@@ -20,6 +21,26 @@ FIELDS = {
 }
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What must be found: facts by review_id, daily figures by cell, cases and alerts by id."""
+
+    facts: dict[str, Record]
+    daily: dict[tuple[str, str, str], tuple[int, ...]]
+    cases: dict[str, Record]
+    alerts: dict[str, Record]
+
+
+def want(reviews: Sequence[Record], events: Sequence[Record], reference: Mapping[str, Sequence[Record]]) -> Wanted:
+    """What follows from these records once all of them are processed and time stands at the last of them."""
+    settings = Settings()
+    facts = enriched(reviews, reference, settings)
+    times = [fact[name] for fact in facts.values() for name in ("occurred_at", "received_at")]
+    now = max([*times, *(instant(event["at"], settings.zone) for event in events)])
+    cases, alerts = expected(reviews, events, reference, settings, now)
+    return Wanted(facts, _expected_daily(facts, settings), cases, alerts)
+
+
 def check(
     house: House,
     worker: WorkerProcess,
@@ -28,11 +49,12 @@ def check(
     reference: Mapping[str, Sequence[Record]],
 ) -> None:
     """Assert that facts, daily figures, cases and alerts are exactly what follows from these records."""
-    settings = Settings()
-    facts = enriched(reviews, reference, settings)
-    times = [fact[name] for fact in facts.values() for name in ("occurred_at", "received_at")]
-    now = max([*times, *(instant(event["at"], settings.zone) for event in events)])
+    compare(house, worker, want(reviews, events, reference))
 
+
+def compare(house: House, worker: WorkerProcess, wanted: Wanted) -> None:
+    """Assert that topics and views hold exactly this."""
+    facts = wanted.facts
     rows = worker.view("bi_reviews")
     found = Counter(row["review_id"] for row in rows)
     assert found == Counter(facts.keys()), (len(found), len(facts), sorted(facts.keys() - found.keys())[:5])
@@ -41,12 +63,16 @@ def check(
         row = comparable(by_id[review_id])
         assert {name: row[name] for name in fact} == fact
 
-    assert _daily(worker) == _expected_daily(facts, settings)
+    daily = _daily(worker)
+    assert daily == wanted.daily, sorted(
+        (key, daily.get(key), wanted.daily.get(key))
+        for key in daily.keys() | wanted.daily.keys()
+        if daily.get(key) != wanted.daily.get(key)
+    )[:5]
     assert all(row["difference"] == 0 for row in worker.view("bi_reconcile"))
 
-    cases, alerts = expected(reviews, events, reference, settings, now)
-    _same(house.latest("cases"), cases)
-    _same(house.latest("alerts"), alerts)
+    _same(house.latest("cases"), wanted.cases)
+    _same(house.latest("alerts"), wanted.alerts)
     in_view = {
         row["alert_id"]: (row["state"], row["resolution"], row["review_ids"]) for row in worker.view("bi_alerts")
     }
@@ -55,7 +81,7 @@ def check(
     differ = sorted(key for key in in_view.keys() | in_topic.keys() if in_view.get(key) != in_topic.get(key))
     assert in_view == in_topic, [(key, in_view.get(key), in_topic.get(key)) for key in differ[:5]]
     states = {row["case_id"]: row["state"] for row in worker.view("bi_cases")}
-    assert states == {key: case["state"] for key, case in cases.items()}
+    assert states == {key: case["state"] for key, case in wanted.cases.items()}
 
 
 def _same(published: Mapping[str, Record], wanted: Mapping[str, Record]) -> None:

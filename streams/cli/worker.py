@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 import sys
 from typing import Never
@@ -13,6 +14,8 @@ from streams.cli.common import load_settings, set_up_logging
 from streams.errors import HaochapingError
 from streams.runtime.connection import mend_connections
 from streams.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 def worker() -> None:
@@ -35,7 +38,11 @@ async def _run(settings: Settings) -> Never:
     try:
         await Worker(settings).run()
     except HaochapingError as exc:
-        print(f"haochaping: {' '.join(str(exc).split())}", file=sys.stderr)
+        said = " ".join(str(exc).split())
+        if settings.log_format == "json":
+            log.critical(said)
+        else:
+            print(f"haochaping: {said}", file=sys.stderr)
         code = 1
     # All that matters is safe or given up by now. What is left, a thread or a task that waits for a broker which has
     # gone, must not keep the process from its end: its supervisor waits for that.

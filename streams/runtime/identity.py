@@ -18,6 +18,7 @@ from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16,
 
 from streams.errors import HaochapingError
 from streams.runtime.producer import Outbox
+from streams.runtime.replay import read_to_end
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -141,13 +142,12 @@ async def remembered_ids(settings: Settings, partitions: int) -> dict[str, str]:
     await consumer.start()
     try:
         each = [TopicPartition(name, number) for number in range(partitions)]
-        consumer.assign(each)
-        await consumer.seek_to_beginning(*each)
-        ends = await consumer.end_offsets(each)
         found: dict[str, str] = {}
-        while any([await consumer.position(partition) < ends[partition] for partition in each]):
-            for records in (await consumer.getmany(timeout_ms=200)).values():
-                found |= {record.key.decode(): record.value.decode() for record in records if record.value}
+
+        def take(_: TopicPartition, records: Sequence[Any]) -> None:
+            found.update((record.key.decode(), record.value.decode()) for record in records if record.value)
+
+        await read_to_end(consumer, each, settings.stall_timeout, take)
         return found
     finally:
         await consumer.stop()

@@ -5,17 +5,13 @@ recovery has hung (#21, #74). A memory here writes with its chunk's outputs, mer
 that a record written late by a worker that has lost the partition changes nothing, and recovers in one plain loop.
 """
 
-import logging
-import time
-from collections.abc import Callable, Iterator
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from streams.errors import HaochapingError
+from streams.runtime.replay import read_to_end
 from streams.settings import Settings
-
-log = logging.getLogger(__name__)
 
 
 class Memory(Protocol):
@@ -79,25 +75,15 @@ async def recover(
         bootstrap_servers=settings.kafka_bootstrap, max_partition_fetch_bytes=4 << 20, fetch_max_wait_ms=100
     )
     await consumer.start()
+
+    def recall(partition: TopicPartition, batch: Sequence[Any]) -> None:
+        memory = wanted[partition.topic, partition.partition]
+        for record in batch:
+            memory.recall(record.key, record.value)
+        progress()
+
     try:
         partitions = [TopicPartition(*source) for source in wanted]
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        ends = await consumer.end_offsets(partitions)
-        left = {partition for partition in partitions if await consumer.position(partition) < ends[partition]}
-        records, heard = 0, time.monotonic()
-        while left:
-            for partition, batch in (await consumer.getmany(*left, timeout_ms=1000)).items():
-                recall = wanted[partition.topic, partition.partition].recall
-                for record in batch:
-                    recall(record.key, record.value)
-                records += len(batch)
-                heard = time.monotonic()
-                progress()
-            left = {partition for partition in left if await consumer.position(partition) < ends[partition]}
-            if left and (stuck := time.monotonic() - heard) > settings.stall_timeout:
-                topic, partition = sorted(left)[0]
-                raise HaochapingError(f"recovery is stuck: nothing from {topic}/{partition} for {stuck:.0f} s")
-        return records
+        return await read_to_end(consumer, partitions, settings.stall_timeout, recall)
     finally:
         await consumer.stop()

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from pydantic import BaseModel, ValidationError
 
 from streams.rules.enrichment import Reference
+from streams.runtime.replay import read_to_end
 from streams.schemas.reference import Service, Staff, Window
 from streams.settings import Settings
 from streams.topics import Topics
@@ -48,17 +49,17 @@ class ReferenceReader:
         self._consumer: AIOKafkaConsumer | None = None
 
     async def start(self, counts: Mapping[str, int]) -> None:
-        """Read everything there is; `counts` gives the partitions of each topic."""
+        """Read everything there is; `counts` gives the partitions of each topic.
+
+        Raises:
+            HaochapingError: the broker stopped giving.
+        """
         self._consumer = consumer = AIOKafkaConsumer(
             bootstrap_servers=self._settings.kafka_bootstrap, fetch_max_wait_ms=100, auto_offset_reset="earliest"
         )
         await consumer.start()
         partitions = [TopicPartition(topic, p) for topic in self._models for p in range(counts[topic])]
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        ends = await consumer.end_offsets(partitions)
-        while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
-            self._take(await consumer.getmany(timeout_ms=200))
+        await read_to_end(consumer, partitions, self._settings.stall_timeout, self._learn)
         log.info("reference read: %s", self._reference)
 
     async def run(self) -> None:
@@ -66,24 +67,24 @@ class ReferenceReader:
         assert self._consumer is not None, "start() comes first"
         while True:
             try:
-                self._take(await self._consumer.getmany(timeout_ms=1000))
+                for partition, records in (await self._consumer.getmany(timeout_ms=1000)).items():
+                    self._learn(partition, records)
             except KafkaError as exc:
                 log.warning("reference not followed, to be tried again: %r", exc)
                 await asyncio.sleep(1)
 
-    def _take(self, fetched: Mapping[Any, list[Any]]) -> None:
-        for partition, records in fetched.items():
-            model = self._models[partition.topic]
-            for record in records:
-                key = (record.key or b"").decode("utf-8", "replace")
-                if record.value is None:
-                    self._reference.forget(model, key)
-                    continue
-                try:
-                    self._reference.learn(parse_reference(model, record.value))
-                except ValueError as exc:
-                    # agents/reference.py refuses it in public; the record before it stays in force.
-                    log.warning("unusable %s/%d/%d: %s", partition.topic, partition.partition, record.offset, exc)
+    def _learn(self, partition: TopicPartition, records: Sequence[Any]) -> None:
+        model = self._models[partition.topic]
+        for record in records:
+            key = (record.key or b"").decode("utf-8", "replace")
+            if record.value is None:
+                self._reference.forget(model, key)
+                continue
+            try:
+                self._reference.learn(parse_reference(model, record.value))
+            except ValueError as exc:
+                # agents/reference.py refuses it in public; the record before it stays in force.
+                log.warning("unusable %s/%d/%d: %s", partition.topic, partition.partition, record.offset, exc)
 
     async def stop(self) -> None:
         """Disconnect."""

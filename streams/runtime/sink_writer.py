@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 from sinks import open_sink
@@ -18,6 +18,9 @@ T = TypeVar("T")
 
 FIRST_RETRY = 0.25  # seconds; doubled up to
 LAST_RETRY = 5.0
+
+#: Seconds a call under way may take when the worker stops.
+LAST_CALL = 3.0
 
 
 class SinkWriter:
@@ -58,7 +61,7 @@ class SinkWriter:
                 merged[name].extend(values)
         if not tables:
             return
-        wait = FIRST_RETRY
+        pause = FIRST_RETRY
         while True:
             started = self.tried_at = time.monotonic()
             try:
@@ -66,9 +69,9 @@ class SinkWriter:
             except HaochapingError as exc:
                 self.tried_at = time.monotonic()
                 self._metrics.sink_failures.inc()
-                log.error("ClickHouse refuses, nothing is lost, next try in %.1f s: %s", wait, exc)
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, LAST_RETRY)
+                log.error("ClickHouse refuses, nothing is lost, next try in %.1f s: %s", pause, exc)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LAST_RETRY)
             else:
                 self._metrics.sink_flush.observe(time.monotonic() - started)
                 return
@@ -105,8 +108,11 @@ class SinkWriter:
         self._metrics.sink_up.set(up)
 
     def close(self) -> None:
-        """Let go of the sink."""
-        self._writer.shutdown()
-        self._reader.shutdown()
-        if self._opened is not None:
+        """Let go of the sink. A call that hangs is not waited for: the process is about to end."""
+        last = [pool.submit(lambda: None) for pool in (self._writer, self._reader)]
+        for pool in (self._writer, self._reader):
+            pool.shutdown(wait=False)
+        if wait(last, LAST_CALL).not_done:
+            log.warning("ClickHouse still owes an answer; leaving")
+        elif self._opened is not None:
             self._opened.close()

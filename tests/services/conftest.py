@@ -29,7 +29,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the table of faults."""
     if faults := terminalreporter.config.stash.get(_FAULTS, []):
         terminalreporter.section("faults")
-        for line in table(faults):
+        for line in [*table(faults), *(note for fault in faults for note in fault.notes)]:
             terminalreporter.write_line(line)
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 from tests.house import free_port
@@ -16,6 +17,7 @@ class Proxy:
         self.port = port or free_port()
         self._open = threading.Event()
         self._open.set()
+        self._held: int | None = None
         self._trap: tuple[int, Callable[[], None]] | None = None
         self._lock = threading.Lock()
         self._server = socket.create_server(("127.0.0.1", self.port), backlog=100)
@@ -27,7 +29,12 @@ class Proxy:
 
     def mend(self) -> None:
         """What was held back comes through, as TCP would send it again."""
+        self._held = None
         self._open.set()
+
+    def hold(self, api_key: int) -> None:
+        """From now on requests of this kind of Kafka's (1: Fetch) are taken, and never answered; all others are."""
+        self._held = api_key
 
     def after(self, sent: int, action: Callable[[], None]) -> threading.Event:
         """Do this once so many more bytes have gone to the server, in the middle of whatever they are."""
@@ -44,7 +51,7 @@ class Proxy:
     def close(self) -> None:
         self._server.shutdown(socket.SHUT_RDWR)  # close() alone would leave accept() waiting, and the port taken
         self._server.close()
-        self._open.set()
+        self.mend()
 
     def _start(self, work: Callable[..., None], *arguments: object) -> None:
         threading.Thread(target=work, args=arguments, daemon=True).start()
@@ -71,6 +78,9 @@ class Proxy:
         try:
             while data := source.recv(65536):
                 self._open.wait()
+                # A request begins with its length (4 bytes) and its kind (2 bytes).
+                while to_server and self._held is not None and int.from_bytes(data[4:6], "big") == self._held:
+                    time.sleep(0.1)
                 if to_server:
                     data = self._spring(data, target)
                 target.sendall(data)

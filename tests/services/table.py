@@ -11,10 +11,15 @@ class Fault:
     records: int = 0
     recoveries: list[float] = field(default_factory=list)  # seconds
     held: bool = False
+    notes: list[str] = field(default_factory=list)  # printed below the table
 
     def recovered(self, seconds: float) -> None:
         """Note how long it took after the cause had gone until the workers committed again."""
         self.recoveries.append(seconds)
+
+    def note(self, text: str) -> None:
+        """Say something below the table."""
+        self.notes.append(text)
 
     def done(self, records: int) -> None:
         """The results of so many records are the oracle's."""

@@ -29,7 +29,7 @@ def test_the_broker_is_killed_and_restarted_three_times(new_house: Make, kafka: 
     furnish(house, load)
     with Supervisor(house, 2) as supervisor:
         supervisor.ready()
-        with publishing(house, load, 40):
+        with publishing(house, load, 30):
             for _ in range(3):
                 time.sleep(3)
                 kafka.brokers[0].kill()
@@ -93,7 +93,7 @@ def test_the_network_is_cut_for_half_a_minute(new_house: Make, kafka: Cluster, f
     with Supervisor(house, **behind) as far, Supervisor(house, **near) as other:
         far.ready()
         other.ready()
-        with publishing(house, load, 50):
+        with publishing(house, load, 40):
             time.sleep(5)
             proxy.cut()
             cut_at = time.monotonic()
@@ -121,7 +121,7 @@ def test_one_of_three_brokers_is_killed(new_house: Make, three: Cluster, clickho
     furnish(house, load)
     with Supervisor(house, 2) as supervisor:
         supervisor.ready()
-        with publishing(house, load, 40):
+        with publishing(house, load, 30):
             for broker in three.brokers[1:]:
                 time.sleep(4)
                 broker.kill()

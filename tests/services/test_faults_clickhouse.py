@@ -13,7 +13,7 @@ from tests.services.clickhouse import PASSWORD, ClickHouse, start_clickhouse
 from tests.services.load import district, finish, furnish, publishing
 from tests.services.proxy import Proxy
 from tests.services.table import Fault
-from tests.supervisor import works_again
+from tests.supervisor import Supervisor, works_again
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(400)]
 
@@ -27,22 +27,28 @@ def own_clickhouse(tmp_path: Path) -> Iterator[ClickHouse]:
     server.stop()
 
 
-def test_clickhouse_is_killed_for_twenty_seconds(new_house: Make, clickhouse: ClickHouse, fault: Fault) -> None:
+def test_clickhouse_is_killed_for_twenty_seconds_and_a_worker_with_it(
+    new_house: Make, clickhouse: ClickHouse, fault: Fault
+) -> None:
     house, load = new_house(HCP_CLOCK="event"), district()
     furnish(house, load)
-    worker = house.start()
-    with publishing(house, load, 35):
-        until("reviews reach the sink", lambda: worker.metrics().get('haochaping_sink_rows_total{table="reviews"}'))
-        clickhouse.kill()
-        until("sink_up is 0", lambda: worker.metrics()["haochaping_sink_up"] == 0)
-        time.sleep(20)
-        status, _ = worker.get("/readyz")
-        assert status == 503
-        assert worker.process.poll() is None
-        clickhouse.start()
-        fault.recovered(works_again(house))
-    finish(house, worker, load)
-    assert worker.metrics()["haochaping_sink_up"] == 1
+    with Supervisor(house) as supervisor:
+        supervisor.ready()
+        (worker,) = supervisor.workers
+        with publishing(house, load, 35):
+            until("reviews reach the sink", lambda: worker.metrics().get('haochaping_sink_rows_total{table="reviews"}'))
+            clickhouse.kill()
+            until("sink_up is 0", lambda: worker.metrics()["haochaping_sink_up"] == 0)
+            time.sleep(15)
+            status, _ = worker.get("/readyz")
+            assert status == 503
+            assert worker.process.poll() is None
+            worker.kill()  # with what it had read and could not write
+            time.sleep(5)
+            clickhouse.start()
+            fault.recovered(works_again(house))
+        finish(house, supervisor.left(), load)
+        assert supervisor.workers[0].metrics()["haochaping_sink_up"] == 1
     fault.done(len(load))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.house import House
-from tests.services.load import Load, district, finish, furnish, weeks_late
+from tests.services.load import district, finish, furnish, weeks_late
 from tests.services.table import Fault
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(400)]
@@ -51,5 +51,5 @@ def test_two_weeks_of_records_arrive_late(new_house: Make, fault: Fault) -> None
     assert late.published != load.published
     worker = house.start()
     house.publish_all(late.published)
-    finish(house, worker, Load(late.published, load.reference))
+    finish(house, worker, late)
     fault.done(len(load))

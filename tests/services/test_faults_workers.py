@@ -22,7 +22,7 @@ def test_one_of_two_workers_is_killed_ten_times(new_house: Make, fault: Fault) -
     furnish(house, load)
     chance = random.Random(11)
     with Supervisor(house, 2) as supervisor:
-        with publishing(house, load, 40):
+        with publishing(house, load, 30):
             for _ in range(10):
                 time.sleep(chance.uniform(0.5, 2.5))  # anywhere in start, recovery and work
                 supervisor.workers[chance.randrange(2)].kill()
