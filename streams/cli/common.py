@@ -45,9 +45,31 @@ class _JsonFormatter(logging.Formatter):
         return orjson.dumps(line).decode()
 
 
+class _NotAgain(logging.Filter):
+    """Drops what Kafka's client said in the same words a moment ago: it says so ten times a second, a connection."""
+
+    PAUSE = 10.0  # seconds
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith("aiokafka"):
+            return True
+        message = record.getMessage()
+        if record.created - self._said.get(message, 0.0) < self.PAUSE:
+            return False
+        if len(self._said) > 1000:
+            self._said.clear()
+        self._said[message] = record.created
+        return True
+
+
 def set_up_logging(settings: Settings) -> None:
     """Log to stderr as the settings say; Kafka's and Faust's own chatter only from warnings up."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_NotAgain())
     if settings.log_format == "json":
         handler.setFormatter(_JsonFormatter())
     else:

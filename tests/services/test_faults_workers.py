@@ -22,9 +22,11 @@ def test_one_of_two_workers_is_killed_ten_times(new_house: Make, fault: Fault) -
     furnish(house, load)
     chance = random.Random(11)
     with Supervisor(house, 2) as supervisor:
-        with publishing(house, load, 30):
-            for _ in range(10):
-                time.sleep(chance.uniform(0.5, 2.5))  # anywhere in start, recovery and work
+        with publishing(house, load, 45):
+            for number in range(10):
+                if number % 2:
+                    supervisor.ready()
+                time.sleep(chance.uniform(0.2, 2))  # anywhere in work; by turns in start and recovery too
                 supervisor.workers[chance.randrange(2)].kill()
             fault.recovered(works_again(house))
         assert supervisor.exits == [-signal.SIGKILL] * 10
