@@ -21,7 +21,9 @@ from streams.rules.enrichment import Match
 from streams.rules.pseudonym import pseudonymiser
 from streams.runtime.checkpoint import Checkpoint
 from streams.runtime.chunks import Chunk
+from streams.runtime.connection import mend_connections
 from streams.runtime.producer import BatchProducer, Outbox
+from streams.runtime.records import take_decoded_records
 from streams.schemas.review import BAD_RATING
 from streams.settings import Settings
 from streams.topics import Topic, Topics, partition_of
@@ -125,5 +127,7 @@ async def main(task: Task) -> None:
 
 if __name__ == "__main__":
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    mend_connections()
+    take_decoded_records()
     asyncio.run(main(Task.from_arguments()))
     os._exit(0)

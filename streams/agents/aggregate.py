@@ -123,8 +123,12 @@ class Aggregate:
                 if review["bad"]:
                     self._open_case(record, out)
         self._count(news)
-        seen = [(review["review_id"], record.offset, _content(record)) for record, review in news]
-        changelog += memory.keep(seen, max(record.timestamp for record in chunk.records))
+        changelog += memory.keep(
+            [review["review_id"] for _, review in news],
+            [record.offset for record, _ in news],
+            [_content(record) for record, _ in news],
+            max([record.timestamp for record in chunk.records]),
+        )
         changelog += memory.expire(self._keep_ms)
 
     def _admit(self, chunk: Chunk, memory: AggregateMemory, out: Outbox) -> tuple[list[Admitted], list[Admitted]]:

@@ -64,11 +64,12 @@ class AggregateMemory:
         self._fence = max(self._fence, cell >> tally.WIDTH)
 
     def _recall_segment(self, key: bytes, value: bytes) -> None:
-        arrived, reviews = orjson.loads(value)
+        arrived, review_ids, offsets, contents = orjson.loads(value)
         self._arrived = max(self._arrived, arrived)
-        self._segments[key] = (arrived, list(reviews))
-        for review_id, (offset, content) in reviews.items():
-            entry = remember(offset, bytes.fromhex(content))
+        self._segments[key] = (arrived, review_ids)
+        hashes = bytes.fromhex(contents)
+        for number, (review_id, offset) in enumerate(zip(review_ids, offsets, strict=True)):
+            entry = remember(offset, hashes[8 * number : 8 * number + 8])
             known = self.seen.get(review_id)
             if known is None or offset_of(entry) < offset_of(known):
                 self.seen[review_id] = entry
@@ -145,16 +146,16 @@ class AggregateMemory:
         columns["partition"] = [partition] * len(packed)
         return changelog, columns
 
-    def keep(self, news: Sequence[tuple[str, int, bytes]], arrived: int) -> Iterator[Message]:
-        """Changelog records of reviews just seen: (review_id, offset, content hash), `arrived` by then (ms)."""
+    def keep(self, review_ids: list[str], offsets: list[int], contents: list[bytes], arrived: int) -> Iterator[Message]:
+        """Changelog records of reviews just seen, their offsets and 8-byte content hashes; `arrived` by then (ms)."""
         self._arrived = max(self._arrived, arrived)
-        for start in range(0, len(news), SEGMENT):
-            part = news[start : start + SEGMENT]
+        for start in range(0, len(review_ids), SEGMENT):
+            part = slice(start, start + SEGMENT)
+            ids, at = review_ids[part], offsets[part]
             # Keyed by its offsets: what another worker, cut off and late, says of other offsets replaces nothing.
-            key = _SEEN + b"%d-%d" % (part[0][1], part[-1][1])
-            reviews = {review_id: (offset, content.hex()) for review_id, offset, content in part}
-            self._segments[key] = (self._arrived, list(reviews))
-            yield key, orjson.dumps((self._arrived, reviews)), [], None
+            key = _SEEN + b"%d-%d" % (at[0], at[-1])
+            self._segments[key] = (self._arrived, ids)
+            yield key, orjson.dumps((self._arrived, ids, at, b"".join(contents[part]).hex())), _NO_HEADERS, None
 
     def expire(self, keep_ms: int) -> Iterator[Message]:
         """Forget reviews that arrived more than `keep_ms` before the newest; changelog records that say so."""

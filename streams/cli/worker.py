@@ -13,6 +13,7 @@ from streams.app import Worker
 from streams.cli.common import load_settings, set_up_logging
 from streams.errors import HaochapingError
 from streams.runtime.connection import mend_connections
+from streams.runtime.records import take_decoded_records
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ def worker() -> None:
     gc.set_threshold(200_000, 20, 100)
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # the consumer's thread makes a loop of its own
     mend_connections()
+    take_decoded_records()
     asyncio.run(_run(settings))
 
 
