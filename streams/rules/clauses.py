@@ -195,7 +195,7 @@ class _Reading:
             listed = self._is_listed(start, bool(word.says))
             self._denied = end if listed else self._denied
             return listed
-        denials = self._never + sum(start - near <= _REACH for near in self._near)
+        denials = self._never + any(start - near <= _REACH for near in self._near)
         if self._never and denials % 2:
             self._denied = end
         self._near.clear()
