@@ -22,6 +22,7 @@ from streams.rules.vocabulary import Part, Token, Vocabulary, Word
 _REACH = 4
 #: 没有刁难推诿: what follows so close on something denied is denied with it; farther with 、 or 和 between.
 _LISTED, _LISTED_APART = 2, 6
+_DENYING = frozenset("不没未无")
 _AND = frozenset("、和与或及")
 #: An aspect follows the word that judges it: 这么差的态度; farther off in a wish: 增加一些自助叫号屏.
 _BEHIND, _ASKED_BEHIND = 3, 8
@@ -195,7 +196,9 @@ class _Reading:
             listed = self._is_listed(start, bool(word.says))
             self._denied = end if listed else self._denied
             return listed
-        denials = self._never + any(start - near <= _REACH for near in self._near)
+        # 材料不齐,不一次说完: what denies by itself is not denied by a 不 that went with another word.
+        reach = 0 if self._text[start] in _DENYING else _REACH
+        denials = self._never + any(start - near <= reach for near in self._near)
         if self._never and denials % 2:
             self._denied = end
         self._near.clear()
