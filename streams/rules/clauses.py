@@ -147,7 +147,7 @@ class _Reading:
         _, end, word = token
         about = self._aspect(at, word)
         alone = word.says or word.lacks or word.weak or word.vague
-        denied = bool(about & ~word.asked or alone) and self._is_denied(token)
+        denied = bool(about & (word.bad | word.good) or alone) and self._is_denied(token)
         if about:
             wrong = about & (word.good if denied else word.bad)
             if self._wished_here:
