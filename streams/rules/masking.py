@@ -1,14 +1,18 @@
 """Personal data in free text, masked. Source: CONTRACT §3, Personal data.
 
-What is masked keeps its length, so that a reader sees that something stood there. Digits may be full-width, and
-grouped with spaces or dashes. Where it is unclear what a long number is, it is masked: a case number too many is a
-lesser harm than a phone number shown.
+What is masked keeps its length, so that a reader sees that something stood there. Digits may be full-width, ringed
+(①) or written out (幺三八), and grouped with spaces, dashes and the like. Where it is unclear what a long number is, it
+is masked: a case number too many is a lesser harm than a phone number shown.
 """
 
 import re
+import unicodedata
+from itertools import chain
 
 _DIGIT = "[0-9０-９]"
 _GAP = r"[ \t\u00a0\u3000\-－–—‐‑]"
+#: What people put between the digits of a mobile number or an ID card, to be read or not to be found.
+_LOOSE_GAP = r"[ \t\r\n\u00a0\u3000\-－–—‐‑_.．·・,，、/／~～*()（）\u200b-\u200d\u2060\ufeff]"
 _NO_DIGIT_BEFORE = f"(?<!{_DIGIT})"
 _NO_DIGIT_BEHIND = f"(?!{_DIGIT})"
 
@@ -26,14 +30,14 @@ def _either(match: re.Match[str], wide: dict[int, int]) -> str:
     return f"[{first}-{last}{first.translate(wide)}-{last.translate(wide)}]"
 
 
-def _grouped(count: str) -> str:
+def _grouped(count: str, gap: str = _GAP) -> str:
     """So many digits, with at most two separators between one and the next."""
-    return f"(?:{_GAP}{{0,2}}{_DIGIT}){{{count}}}"
+    return f"(?:{gap}{{0,2}}{_DIGIT}){{{count}}}"
 
 
 #: Country code 86, as +86, 0086, (86) or bare.
 _COUNTRY = f"(?:[(（]?[+＋]?(?:{_digits('00')})?{_digits('86')}[)）]?{_GAP}{{0,2}})?"
-_MOBILE = f"{_COUNTRY}{_digits('1[3-9]')}{_grouped('9')}"
+_MOBILE = f"{_COUNTRY}{_digits('1')}{_LOOSE_GAP}{{0,2}}{_digits('[3-9]')}{_grouped('9', _LOOSE_GAP)}"
 #: Area code 010, 021 or 0 and three digits, then 7 or 8, perhaps with an extension; or 400 and 800 numbers.
 _AREA = f"[(（]?{_digits('0[1-9]')}{_DIGIT}{{1,2}}[)）]?{_GAP}{{0,2}}"
 _EXTENSION = f"(?:{_GAP}?(?:转|[-－]){_GAP}?{_DIGIT}{{1,5}})?"
@@ -52,27 +56,48 @@ _NOT_AMOUNT = r"(?![A-Za-z]|[.．,，][0-9]|[ 多余]?[元块万人件个次份�
 _BARE = f"{_NOT_CASE}{_NOT_PART}(?!{_DATE}){_digits('[2-9]')}{_DIGIT}{{6,7}}{_NO_DIGIT_BEHIND}{_NOT_AMOUNT}"
 #: ID cards of 18: district, birth date, number, check digit or X.
 _ID_CARD = (
-    f"{_digits('[1-9]')}{_grouped('5')}{_GAP}{{0,2}}(?:{_digits('18')}|{_digits('19')}|{_digits('20')})"
-    f"{_grouped('9')}{_GAP}{{0,2}}[0-9０-９xXｘＸ×]"
+    f"{_digits('[1-9]')}{_grouped('5', _LOOSE_GAP)}{_LOOSE_GAP}{{0,2}}"
+    f"(?:{_digits('18')}|{_digits('19')}|{_digits('20')})"
+    f"{_grouped('9', _LOOSE_GAP)}{_LOOSE_GAP}{{0,2}}[0-9０-９xXｘＸ×]"
 )
 #: Any 11 digits or more: old ID cards (15), bank cards (16 to 19), whatever else.
 _LONG = f"{_DIGIT}{{11,}}[xXｘＸ]?"
 #: Bank cards in groups of four, old ID cards in their groups.
 _CARD = f"{_DIGIT}{{4}}(?:{_GAP}{{1,2}}{_DIGIT}{{4}}){{3}}(?:{_GAP}{{1,2}}{_DIGIT}{{1,3}})?"
+#: The same grouped anyhow, but no two dates in a row.
+_ANY_CARD = f"(?<![0-9][-－./])(?!{_DIGIT}{{4}}[-－./]{_DIGIT}{{1,2}}[-－./]){_DIGIT}{_grouped('14,18')}"
 _OLD_ID = f"{_DIGIT}{{6}}{_GAP}{{0,2}}{_DIGIT}{{6}}{_GAP}{{0,2}}{_DIGIT}{{3}}"
 _WORD = "A-Za-z0-9ａ-ｚＡ-Ｚ０-９"
-_EMAIL = rf"[{_WORD}_.+%-]{{1,64}}[ \u3000]?[@＠][ \u3000]?[{_WORD}-]+(?:[.．。][{_WORD}-]+)+"
-#: JS2026051200012: letters, a date, a running number. No phone, ID or bank card has this form.
-_CASE_NUMBER = r"(?<![A-Za-z])[A-Z]{1,6}-?20[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3,7}(?![0-9Xx])"
+_AT = r"(?:[@＠]|[(（\[]at[)）\]])"
+_EMAIL = (
+    rf"(?<![{_WORD}_.+%-])[{_WORD}_.+%-]*[ \u3000]?{_AT}[ \u3000]?[{_WORD}-]+"
+    rf"(?:(?:[ \u3000]?[.．。][ \u3000]?[{_WORD}-]+)+|[,，](?:com|cn|net|org))"
+)
+#: A number spoken: 幺三八…
+_SPOKEN = "[零〇一二三四五六七八九幺]{11,}"
+#: 20260512001, JS2026051200012: a date of this century and a running number. No phone number begins with 20, nor does
+#: an ID card (20 is no province), nor a bank card. Longer ones only behind letters or a word that says so.
+_DATE_OF_CASE = "20[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+_CASE_NUMBER = (
+    f"(?:(?<![A-Za-z])[A-Z]{{1,6}}-?{_DATE_OF_CASE}[0-9]{{3,7}}"
+    f"|(?<![A-Za-z0-9*.-]){_DATE_OF_CASE}[0-9]{{3,6}}"
+    f"|(?:编号|单号|水号|理号|案号|件编码)[:：是为 ]{{0,2}}{_DATE_OF_CASE}[0-9]{{3,9}})(?![0-9Xx*])"
+)
 
 _PERSONAL = re.compile(
     f"{_EMAIL}|(?P<keep>{_CASE_NUMBER})"
-    f"|{_NO_DIGIT_BEFORE}(?:{_ID_CARD}|{_CARD}|{_OLD_ID}|{_MOBILE}|{_LANDLINE}|{_LONG}){_NO_DIGIT_BEHIND}"
+    f"|{_NO_DIGIT_BEFORE}(?:{_ID_CARD}|{_CARD}|{_ANY_CARD}|{_OLD_ID}|{_MOBILE}|{_LANDLINE}|{_LONG}){_NO_DIGIT_BEHIND}"
     f"|{_SAID}{_NO_DIGIT_BEHIND}"
     f"|{_NO_DIGIT_BEFORE}{_BARE}"
-    f"|{_LONG}"
+    f"|{_LONG}|{_SPOKEN}"
 )
-_MAY_HOLD = re.compile(f"{_DIGIT}|[@＠]")
+_MAY_HOLD = re.compile(rf"\d|[①-⑨⓪❶-❾]|[@＠]|[(（\[]at|{_SPOKEN}")
+#: Every other sign that stands for a digit, by the digit it stands for: １, ①, 𝟏.
+_OTHER_DIGITS = {
+    sign: str(unicodedata.digit(chr(sign)))
+    for sign in chain(range(0x660, 0x3300), range(0xFF10, 0xFF1A), range(0x1D7CE, 0x1D800))
+    if unicodedata.digit(chr(sign), None) is not None
+}
 
 
 def mask(text: str) -> str:
@@ -82,4 +107,9 @@ def mask(text: str) -> str:
     """
     if not _MAY_HOLD.search(text):
         return text
-    return _PERSONAL.sub(lambda found: found["keep"] or "*" * len(found[0]), text)
+    plain, masked, end = text.translate(_OTHER_DIGITS), [], 0
+    for found in _PERSONAL.finditer(plain):
+        if found["keep"] is None:
+            masked += [text[end : found.start()], "*" * len(found[0])]
+            end = found.end()
+    return "".join([*masked, text[end:]]) if masked else text

@@ -30,6 +30,9 @@ def grouped(draw: st.DrawFn, number: str, *sizes: int) -> str:
 def mobiles(draw: st.DrawFn) -> str:
     number = "1" + draw(st.sampled_from("3456789")) + draw(digits(9))
     country = draw(st.sampled_from(["", "+86", "+86 ", "0086", "86-", "(+86)"]))
+    if draw(st.booleans()):
+        gaps = st.text(" -._·/、\u200b", max_size=2)
+        return country + "".join(digit + draw(gaps) for digit in number[:-1]) + number[-1]
     return country + draw(grouped(number, *draw(st.sampled_from([(3, 4), (3, 3), (4, 4), (5,)]))))
 
 
