@@ -8,30 +8,31 @@ SELECT
   if(rectified_at IS NULL, NULL, relapse > 0) AS relapsed,
   if(rectified_at IS NULL, NULL, least(
     {window_days},
-    intDiv(greatest(0, toInt64(if(relapse > 0, relapse, newest)) - toInt64(toUnixTimestamp(assumeNotNull(rectified_at)))), 86400)
+    intDiv(greatest(0, if(relapse > 0, relapse, newest) - assumeNotNull(toUnixTimestamp64Micro(rectified_at))), 86400000000)
   )) AS clean_days,
   version
 FROM
 (
-  SELECT *, (SELECT toUnixTimestamp(max(occurred_at)) FROM reviews) AS newest FROM cases FINAL
+  SELECT *, (SELECT max(toUnixTimestamp64Micro(occurred_at)) FROM reviews) AS newest FROM cases FINAL
 ) AS latest
 ANY LEFT JOIN
 (
   SELECT case_id, min(again_at) AS relapse
   FROM
   (
-    SELECT case_id, staff_id, categories AS first_categories, toUnixTimestamp(assumeNotNull(rectified_at)) AS done_at
+    SELECT case_id, staff_id, categories AS first_categories, assumeNotNull(toUnixTimestamp64Micro(rectified_at)) AS done_at
     FROM cases FINAL
     WHERE rectified_at IS NOT NULL AND staff_id IS NOT NULL
   ) AS rectified
   ALL INNER JOIN
   (
-    SELECT staff_id, categories AS again_categories, toUnixTimestamp(occurred_at) AS again_at
+    SELECT case_id AS again_id, staff_id, categories AS again_categories, toUnixTimestamp64Micro(occurred_at) AS again_at
     FROM cases FINAL
     WHERE state != 'dismissed' AND staff_id IS NOT NULL
   ) AS later
   USING (staff_id)
-  WHERE again_at > done_at AND again_at <= done_at + {window_days} * 86400 AND hasAny(first_categories, again_categories)
+  WHERE again_id != case_id AND again_at > done_at AND again_at <= done_at + {window_days} * 86400000000
+    AND hasAny(first_categories, again_categories)
   GROUP BY case_id
 ) AS relapses
 USING (case_id)
