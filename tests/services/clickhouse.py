@@ -57,6 +57,7 @@ class ClickHouse:
     port: int
     process: subprocess.Popen[bytes] | None = None
     password: str = PASSWORD
+    http_port: int = 0
 
     @property
     def url(self) -> str:
@@ -104,8 +105,8 @@ def start_clickhouse(folder: Path) -> ClickHouse:
     """Start a server with an empty folder."""
     for name in ("data", "tmp", "files", "formats"):
         (folder / name).mkdir(parents=True, exist_ok=True)  # a test may have mounted something there
-    server = ClickHouse(folder, free_port())
-    (folder / "config.xml").write_text(CONFIG.format(folder=folder, port=server.port, http_port=free_port()))
+    server = ClickHouse(folder, free_port(), http_port=free_port())
+    (folder / "config.xml").write_text(CONFIG.format(folder=folder, port=server.port, http_port=server.http_port))
     server.set_password(PASSWORD)
     server.start()
     return server
