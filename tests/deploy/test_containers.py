@@ -174,7 +174,7 @@ def test_kafka_starts_with_the_settings_of_compose(tmp_path: Path) -> None:
     """As the image does: KAFKA_A_B → a.b. Only addresses and folders are this machine's."""
     from tests.services.kafka import Broker  # fetches Kafka's jars at the first use
 
-    broker = Broker(1, free_port(), free_port(), tmp_path)
+    broker = Broker(1, tmp_path)
     inside = free_port()
     values = {
         name.removeprefix("KAFKA_").lower().replace("_", "."): value
