@@ -14,7 +14,8 @@ from types import SimpleNamespace
 import orjson
 
 from streams.agents.aggregate import KIND_HEADER, OPENING
-from streams.agents.rectify import Rectify, RectifyMemory
+from streams.agents.rectify import Rectify
+from streams.agents.rectify_memory import RectifyMemory
 from streams.agents.refusals import Refusals
 from streams.metrics import Metrics
 from streams.runtime.chunks import Chunk

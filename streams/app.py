@@ -15,7 +15,8 @@ from streams.agents.aggregate_memory import AggregateMemory
 from streams.agents.base import Agent, StatefulAgent, TimedAgent
 from streams.agents.case_events import CaseEvents
 from streams.agents.enrich import Enrich
-from streams.agents.rectify import Rectify, RectifyMemory
+from streams.agents.rectify import Rectify
+from streams.agents.rectify_memory import RectifyMemory
 from streams.agents.reference import ReferenceAudit
 from streams.agents.refusals import Refusals
 from streams.agents.repeat import Repeat, RepeatMemory

@@ -5,21 +5,19 @@ case is a set: its opening and its events by id. Everything published follows fr
 order it came in (rules/cases.py, rules/timers.py).
 """
 
-import base64
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Self
-from zoneinfo import ZoneInfo
+from typing import Any
 
 import orjson
 
 from sinks.schema import case_columns
 from streams.agents.aggregate import KIND_HEADER, OPENING
-from streams.agents.alert_book import ALERT, AlertBook, Announcer, announcement, localised
+from streams.agents.alert_book import Announcer, announcement, localised
 from streams.agents.case_events import SOURCE_HEADER, SOURCE_KEY_HEADER, parse_event
+from streams.agents.rectify_memory import CLOCK_KEY, OPENING_KEY, Dossier, Event, News, RectifyMemory
 from streams.agents.refusals import Reason, Refusals
 from streams.agents.repeat import groups_of
 from streams.metrics import Metrics
@@ -30,10 +28,9 @@ from streams.rules.timers import alerts_of, moment_after
 from streams.runtime.chunks import Chunk
 from streams.runtime.clock import BEGINNING, Clock
 from streams.runtime.memory import Memories
-from streams.runtime.producer import Message, Outbox
+from streams.runtime.producer import Outbox
 from streams.schemas.alert import Alert
-from streams.schemas.case import Case, Opening
-from streams.schemas.case_event import CaseEvent
+from streams.schemas.case import Case
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -51,164 +48,6 @@ LATENESS = timedelta(days=400)
 
 #: Versions an input leaves room for: what time alone changes between two inputs, a handful of deadlines.
 VERSIONS = 8
-
-#: Kinds of changelog keys, beside the alert book's.
-_OPENING, _EVENT, _CLOCK = b"o", b"e", b"t"
-
-
-@dataclass(slots=True)
-class Event:
-    """An event as it came: should its case never open, it is refused with its bytes unchanged."""
-
-    offset: int
-    event: CaseEvent
-    value: bytes
-    key: bytes | None
-    source: str
-    arrived: datetime
-
-    @property
-    def changelog_key(self) -> bytes:
-        """Where it is kept. Ids have no `|`."""
-        return _EVENT + f"{self.event.case_id}|{self.event.event_id}".encode()
-
-    def pack(self) -> bytes:
-        """As it is kept."""
-        key = None if self.key is None else base64.b64encode(self.key).decode()
-        # A valid event is JSON, hence UTF-8: decoding and encoding it gives its bytes back.
-        return orjson.dumps((self.offset, self.value.decode(), key, self.source, self.arrived))
-
-    @classmethod
-    def unpack(cls, value: bytes, zone: ZoneInfo) -> Self:
-        """The event kept as `value`."""
-        offset, text, key, source, arrived = orjson.loads(value)
-        return cls(
-            offset,
-            parse_event(text.encode(), zone),
-            text.encode(),
-            None if key is None else base64.b64decode(key),
-            source,
-            datetime.fromisoformat(arrived),
-        )
-
-
-@dataclass(slots=True)
-class Dossier:
-    """All that is known of one case."""
-
-    opening: Opening | None = None
-    opening_offset: int = -1
-    events: dict[str, Event] = field(default_factory=dict)
-    case: Case | None = None  # as last derived
-
-    @property
-    def offset(self) -> int:
-        """The newest input that changed it."""
-        return max([self.opening_offset, *(event.offset for event in self.events.values())])
-
-
-class Duty(NamedTuple):
-    """A step of a case that is still to be taken."""
-
-    stage: str
-    department_id: str
-    overdue: bool
-
-
-def _duties(case: Case | None) -> Iterator[Duty]:
-    if case is None or case.state in ("closed", "dismissed"):
-        return
-    department_id = case.department_id or ""
-    if case.called_back_at is None:
-        yield Duty("callback", department_id, case.callback_on_time is False)
-    yield Duty("rectify", department_id, case.rectify_on_time is False)
-
-
-@dataclass(slots=True)
-class News:
-    """What a chunk or a tick changed, for the sink."""
-
-    cases: list[Case] = field(default_factory=list)
-    alerts: list[Alert] = field(default_factory=list)
-
-
-class RectifyMemory:
-    """One partition's dossiers, announced alerts, and the moments at which time will change something."""
-
-    def __init__(self, zone: ZoneInfo) -> None:
-        self._zone = zone  # an event's time without an offset is local
-        self.dossiers: dict[str, Dossier] = {}
-        self.book = AlertBook()
-        self.duties: Counter[Duty] = Counter()  # of all cases as last derived
-        self.moments: list[tuple[datetime, str]] = []  # a heap; a moment that has passed in vain costs a look
-        self.unconfirmed: dict[tuple[str, str], Alert | None] = {}  # (case_id, alert_id): as announced before
-        self.gone: list[Event] = []  # refused for want of a case, not yet deleted from the changelog
-        self.clock = self.expired_at = BEGINNING
-
-    def __len__(self) -> int:
-        return len(self.dossiers)
-
-    def dossier(self, case_id: str) -> Dossier:
-        """The dossier of a case, new if need be."""
-        return self.dossiers.setdefault(case_id, Dossier())
-
-    def derived(self, dossier: Dossier, case: Case | None) -> None:
-        """Note what follows of a dossier; None: to be derived anew."""
-        self.duties.subtract(_duties(dossier.case))
-        self.duties.update(_duties(case))
-        dossier.case = case
-
-    def recall(self, key: bytes, value: bytes | None) -> None:
-        """Take back a changelog record."""
-        kind, name = key[:1], key[1:].decode()
-        if kind == ALERT:
-            self.book.recall(key, value)
-        elif kind == _CLOCK:
-            self.clock = max(self.clock, datetime.fromisoformat((value or b"").decode()))
-        elif value is None:
-            case_id, _, event_id = name.partition("|")
-            if kind == _OPENING:
-                self.dossiers.pop(case_id, None)
-            elif case_id in self.dossiers:
-                self.dossiers[case_id].events.pop(event_id, None)
-        elif kind == _OPENING:
-            offset, review = orjson.loads(value)
-            self.open(offset, review)
-        else:
-            self.take(Event.unpack(value, self._zone))
-
-    def expire(self, now: datetime, keep: timedelta) -> list[Message]:
-        """Once a day, forget cases that ended long ago; returns the changelog records that delete them."""
-        if now - self.expired_at < timedelta(days=1):
-            return []
-        self.expired_at = now
-        deleted: list[Message] = []
-        for case_id, dossier in list(self.dossiers.items()):
-            case = dossier.case
-            if case is None or case.state not in ("closed", "dismissed") or now - case.opened_at < keep:
-                continue
-            deleted += [(event.changelog_key, None, [], None) for event in dossier.events.values()]
-            deleted.append((_OPENING + case_id.encode(), None, [], None))
-            deleted += self.book.forget(case_id, now)
-            del self.dossiers[case_id]
-        return deleted
-
-    def open(self, offset: int, review: dict[str, Any]) -> bool | None:
-        """Note an opening. True: new; False: the same read again; None: known from elsewhere."""
-        dossier = self.dossier(review["review_id"])
-        if dossier.opening is None or offset < dossier.opening_offset:
-            dossier.opening, dossier.opening_offset = _opening(review), offset
-            return True
-        return False if offset == dossier.opening_offset else None
-
-    def take(self, event: Event) -> bool | None:
-        """Note an event, with the same answers. The first of an `event_id` counts."""
-        events = self.dossier(event.event.case_id).events
-        known = events.get(event.event.event_id)
-        if known is None or event.offset < known.offset:
-            events[event.event.event_id] = event
-            return True
-        return False if event.offset == known.offset else None
 
 
 class Rectify:
@@ -276,7 +115,7 @@ class Rectify:
                 case_id = review["review_id"]
                 self._clock.observe(datetime.fromisoformat(review["received_at"]))
                 new = memory.open(record.offset, review)
-                key, value = _OPENING + case_id.encode(), orjson.dumps((record.offset, review))
+                key, value = OPENING_KEY + case_id.encode(), orjson.dumps((record.offset, review))
             else:
                 event = Event(
                     record.offset,
@@ -348,7 +187,7 @@ class Rectify:
                     self._keep_announced(partition, case_id, [alert], out)
             if memory.unconfirmed and self._clock.by_events:
                 changelog = out.messages[self._topics.rectify_changelog.name][partition]
-                changelog.append((_CLOCK, self._looked_at.isoformat().encode(), [], None))
+                changelog.append((CLOCK_KEY, self._looked_at.isoformat().encode(), [], None))
             memory.unconfirmed.clear()
             self._delete_gone(partition, out)
 
@@ -462,17 +301,6 @@ class Rectify:
             self._metrics.cases_overdue.labels(*labels).set(number)
 
 
-def _opening(review: dict[str, Any]) -> Opening:
-    """The opening of a case, from the enriched bad review."""
-    return Opening(
-        case_id=review["review_id"],
-        occurred_at=datetime.fromisoformat(review["occurred_at"]),
-        opened_at=datetime.fromisoformat(review["received_at"]),
-        categories=tuple(review["categories"]),
-        **{name: review[name] for name in _SAME},
-    )
-
-
 def _incident(case: Case) -> Incident:
     """What a case adds to the groups it belongs to."""
     return Incident(
@@ -492,22 +320,3 @@ def _incident(case: Case) -> Incident:
         closed_at=case.rectified_at and case.replied_at and max(case.rectified_at, case.replied_at),
         dismissed_at=case.dismissed_at,
     )
-
-
-#: Fields of an opening that stand in the enriched review under the same name.
-_SAME = (
-    "rating",
-    "channel",
-    "window_id",
-    "window_name",
-    "hall_id",
-    "hall_name",
-    "department_id",
-    "department_name",
-    "staff_id",
-    "staff_name",
-    "service_id",
-    "service_name",
-    "cause",
-    "comment",
-)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from streams.agents.aggregate import KIND_HEADER, OPENING
 from streams.agents.case_events import EVENT, SOURCE_HEADER
-from streams.agents.rectify import LOOK_AGAIN, Rectify, RectifyMemory
+from streams.agents.rectify import LOOK_AGAIN, Rectify
+from streams.agents.rectify_memory import RectifyMemory
 from streams.agents.refusals import Refusals
 from streams.agents.repeat import Repeat, RepeatMemory
 from streams.metrics import Metrics
