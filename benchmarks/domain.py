@@ -5,7 +5,9 @@ own (streams/agents/enrich.py), and the outputs are compared.
 """
 
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,6 +27,18 @@ MODELS = {"reference.windows": Window, "reference.staff": Staff, "reference.serv
 
 #: A day, one of the seven dimensions and its member, as `day|dimension|member`.
 Cell = str
+
+#: Dimension but the district, which has one member: the field with its member.
+DIMENSIONS = {
+    "department": "department_id",
+    "hall": "hall_id",
+    "window": "window_id",
+    "staff": "staff_id",
+    "service": "service_id",
+    "channel": "channel",
+}
+_MEMBERS = itemgetter(*DIMENSIONS.values())
+Combination = tuple[str | None, ...]
 
 
 def validate(value: bytes) -> Review:
@@ -83,15 +97,16 @@ class District:
         }
 
 
-def cells(enriched: dict[str, Any]) -> tuple[Cell, ...]:
-    """The seven cells a review counts in."""
-    day = enriched["occurred_at"][:10]
-    return (
-        f"{day}|district|all",
-        f"{day}|department|{enriched['department_id'] or ''}",
-        f"{day}|hall|{enriched['hall_id'] or ''}",
-        f"{day}|window|{enriched['window_id'] or ''}",
-        f"{day}|staff|{enriched['staff_id'] or ''}",
-        f"{day}|service|{enriched['service_id'] or ''}",
-        f"{day}|channel|{enriched['channel']}",
-    )
+def combination(enriched: dict[str, Any]) -> Combination:
+    """What decides the seven cells a review counts in: counting these costs one addition a review, not seven."""
+    return enriched["occurred_at"][:10], *_MEMBERS(enriched)
+
+
+def cells(counts: Mapping[Combination, int]) -> dict[Cell, int]:
+    """Reviews by day and each of the seven dimensions."""
+    found = Counter[Cell]()
+    for (day, *members), count in counts.items():
+        found[f"{day}|district|all"] += count
+        for dimension, member in zip(DIMENSIONS, members, strict=True):
+            found[f"{day}|{dimension}|{member or ''}"] += count
+    return dict(found)

@@ -2,13 +2,12 @@
 
 import asyncio
 from collections import Counter
-from itertools import chain
 
 import orjson
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from benchmarks.domain import District, cells, validate_batch
+from benchmarks.domain import Combination, District, cells, combination, validate_batch
 from benchmarks.task import Stopwatch, Task
 
 Record = tuple[bytes | None, bytes]  # key, value
@@ -27,7 +26,7 @@ async def send(producer: AIOKafkaProducer, topic: str, partition: int, records: 
 
 
 async def main(task: Task) -> None:
-    district, counts, watch = District(task.reference), Counter[str](), Stopwatch(task)
+    district, counts, watch = District(task.reference), Counter[Combination](), Stopwatch(task)
     consumer = AIOKafkaConsumer(
         task.source,
         bootstrap_servers=task.bootstrap,
@@ -49,13 +48,13 @@ async def main(task: Task) -> None:
             bad = [each for each, record in zip(out, enriched, strict=True) if record["bad"]]
             await send(producer, task.enriched, partition.partition, out)
             await send(producer, task.bad, partition.partition, bad)
-            counts.update(chain.from_iterable(map(cells, enriched)))
+            counts.update(map(combination, enriched))
             read += len(messages)
         if read - committed >= 40_000 or read >= task.records:
             await producer.flush()
             await consumer.commit()
             committed = read
-    watch.stop(counts)
+    watch.stop(cells(counts))
     await producer.stop()
     await consumer.stop()
 

@@ -1,7 +1,6 @@
 """Bytewax: a dataflow between its Kafka connectors, a batch at a time; its consumer commits as it closes."""
 
 from collections import Counter
-from itertools import chain
 from typing import Any
 
 import bytewax.operators as op
@@ -12,7 +11,7 @@ from bytewax.dataflow import Dataflow
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from bytewax.testing import cluster_main
 
-from benchmarks.domain import District, cells, validate_batch
+from benchmarks.domain import Combination, District, cells, combination, validate_batch
 from benchmarks.task import Stopwatch, Task
 
 Enriched = tuple[bytes, dict[str, Any]]  # key, review
@@ -22,17 +21,17 @@ class Keep(DynamicSink, StatelessSinkPartition):  # type: ignore[type-arg]
     """The counts, when the source is at its end."""
 
     def __init__(self) -> None:
-        self.counts = Counter[str]()
+        self.counts = Counter[Combination]()
 
     def build(self, step_id: str, worker_index: int, worker_count: int) -> "Keep":
         return self
 
-    def write_batch(self, items: list[tuple[str, Counter[str]]]) -> None:
+    def write_batch(self, items: list[tuple[str, Counter[Combination]]]) -> None:
         for _, counts in items:
             self.counts = counts
 
 
-def add(total: Counter[str], batch: Counter[str]) -> Counter[str]:
+def add(total: Counter[Combination], batch: Counter[Combination]) -> Counter[Combination]:
     total.update(batch)
     return total
 
@@ -49,8 +48,8 @@ def main(task: Task) -> None:
     def documents(batch: list[Enriched]) -> list[KafkaSinkMessage[bytes, bytes]]:
         return [KafkaSinkMessage(key, orjson.dumps(record)) for key, record in batch]
 
-    def count(batch: list[Enriched]) -> list[tuple[str, Counter[str]]]:
-        return [("all", Counter(chain.from_iterable(cells(record) for _, record in batch)))]
+    def count(batch: list[Enriched]) -> list[tuple[str, Counter[Combination]]]:
+        return [("all", Counter(combination(record) for _, record in batch))]
 
     flow = Dataflow("job")
     source = kop.input(
@@ -84,7 +83,7 @@ def main(task: Task) -> None:
     )
     op.output("counts", op.fold_final("sum", op.flat_map_batch("count", enriched, count), Counter, add), kept)
     cluster_main(flow, [], 0)
-    watch.stop(kept.counts)
+    watch.stop(cells(kept.counts))
 
 
 if __name__ == "__main__":

@@ -1,17 +1,16 @@
 """confluent-kafka, a plain loop: consume many, produce, commit. librdkafka and Python with nothing between."""
 
 from collections import Counter
-from itertools import chain
 
 import orjson
 from confluent_kafka import Consumer, Producer
 
-from benchmarks.domain import District, cells, validate_batch
+from benchmarks.domain import Combination, District, cells, combination, validate_batch
 from benchmarks.task import Stopwatch, Task
 
 
 def main(task: Task) -> None:
-    district, counts, watch = District(task.reference), Counter[str](), Stopwatch(task)
+    district, counts, watch = District(task.reference), Counter[Combination](), Stopwatch(task)
     consumer = Consumer(
         {
             "bootstrap.servers": task.bootstrap,
@@ -42,13 +41,13 @@ def main(task: Task) -> None:
             producer.produce(task.enriched, value, message.key())
             if record["bad"]:
                 producer.produce(task.bad, value, message.key())
-        counts.update(chain.from_iterable(map(cells, enriched)))
+        counts.update(map(combination, enriched))
         producer.poll(0)
         before, read = read, read + len(messages)
         if read // 40_000 > before // 40_000 or read >= task.records:
             producer.flush()
             consumer.commit(asynchronous=False)
-    watch.stop(counts)
+    watch.stop(cells(counts))
     consumer.close()
 
 

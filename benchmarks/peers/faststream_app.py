@@ -2,14 +2,13 @@
 
 import asyncio
 from collections import Counter
-from itertools import chain
 
 import orjson
 import uvloop
 from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker, KafkaMessage, KafkaPublishMessage
 
-from benchmarks.domain import District, cells, validate_batch
+from benchmarks.domain import Combination, District, cells, combination, validate_batch
 from benchmarks.task import Stopwatch, Task
 
 #: Enriched reviews in one published batch: a broker takes 1 MiB.
@@ -22,7 +21,7 @@ async def raw(message: KafkaMessage) -> list[bytes]:
 
 
 async def main(task: Task) -> None:
-    district, counts, watch = District(task.reference), Counter[str](), Stopwatch(task)
+    district, counts, watch = District(task.reference), Counter[Combination](), Stopwatch(task)
     broker = KafkaBroker(
         task.bootstrap, acks="all", max_batch_size=1 << 20, linger_ms=20, apply_types=False, logger=None
     )
@@ -50,13 +49,13 @@ async def main(task: Task) -> None:
         await asyncio.gather(*[broker.publish_batch(*batch, topic=task.enriched) for batch in batches])
         if bad:
             await broker.publish_batch(*bad, topic=task.bad)
-        counts.update(chain.from_iterable(map(cells, enriched)))
+        counts.update(map(combination, enriched))
         read += len(values)
         if read >= task.records:
             app.exit()
 
     await app.run()
-    watch.stop(counts)
+    watch.stop(cells(counts))
 
 
 if __name__ == "__main__":

@@ -12,12 +12,12 @@ import faust
 import orjson
 import uvloop
 
-from benchmarks.domain import District, cells, validate
+from benchmarks.domain import Combination, District, cells, combination, validate
 from benchmarks.task import Stopwatch, Task
 
 
 async def main(task: Task) -> None:
-    district, counts, watch = District(task.reference), Counter[str](), Stopwatch(task)
+    district, counts, watch = District(task.reference), Counter[Combination](), Stopwatch(task)
     app = faust.App(
         task.group,
         broker=f"kafka://{task.bootstrap}",
@@ -48,7 +48,7 @@ async def main(task: Task) -> None:
             await enriched.send(key=key, value=orjson.dumps(record))
             if record["bad"]:
                 await bad.send(key=key, value=orjson.dumps(record))
-            counts.update(cells(record))
+            counts[combination(record)] += 1
             read += 1
             if read >= task.records:
                 done.set()
@@ -57,7 +57,7 @@ async def main(task: Task) -> None:
     await done.wait()
     await app.producer.flush()
     await app.consumer.commit()
-    watch.stop(counts)
+    watch.stop(cells(counts))
     await app.stop()
 
 

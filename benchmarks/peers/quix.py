@@ -6,12 +6,12 @@ from typing import Any
 from quixstreams import Application
 from quixstreams.models import BytesDeserializer, JSONSerializer
 
-from benchmarks.domain import District, cells, validate
+from benchmarks.domain import Combination, District, cells, combination, validate
 from benchmarks.task import Stopwatch, Task
 
 
 def main(task: Task) -> None:
-    district, counts, watch = District(task.reference), Counter[str](), Stopwatch(task)
+    district, counts, watch = District(task.reference), Counter[Combination](), Stopwatch(task)
     app = Application(
         broker_address=task.bootstrap,
         consumer_group=task.group,
@@ -38,7 +38,7 @@ def main(task: Task) -> None:
 
     def count(record: dict[str, Any]) -> None:
         nonlocal read
-        counts.update(cells(record))
+        counts[combination(record)] += 1
         read += 1
         if read == task.records:
             app.stop()
@@ -48,7 +48,7 @@ def main(task: Task) -> None:
     reviews[reviews["bad"]].to_topic(bad)
 
     app.run()  # its last checkpoint flushes and commits
-    watch.stop(counts)
+    watch.stop(cells(counts))
 
 
 if __name__ == "__main__":
