@@ -63,6 +63,7 @@ class Metrics:
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600),
             registry=registry,
         )
+        self.kafka_up = gauge("kafka_up", "1 while the group answers heartbeats; 0 after two sessions of silence.")
         self.consumer_lag = gauge(
             "consumer_lag", "Records in the partition after the last committed one.", "topic", "partition"
         )

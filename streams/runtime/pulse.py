@@ -112,13 +112,16 @@ class Pulse:
             worker.checkpoint.progressed_at = now
         # A sink that refuses is being tried again, which is progress of a kind; one that hangs is not.
         stuck = now - max(worker.checkpoint.progressed_at, worker.sink.tried_at)
+        consumer: Any = worker.app.consumer
+        # Twice, because nobody asks for heartbeats while the group shares its partitions out.
+        heard = consumer.heard_at is not None and now - consumer.heard_at < 2 * worker.settings.session_timeout
+        worker.metrics.kafka_up.set(heard)
         if stuck > timeout:
             doing = "has not got its partitions or their state" if not worker.recovered else "has work"
             raise _stalled(f"no progress for {stuck:.0f} s although the worker {doing} (lag {self.lag})")
         if not worker.recovered:
             self._heard.clear()
             return
-        consumer: Any = worker.app.consumer
         if consumer.failure is not None:
             raise _stalled(consumer.failure)
         silent = now - max(self._recovered_at, consumer.heard_at or 0.0)

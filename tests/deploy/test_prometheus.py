@@ -31,6 +31,7 @@ CONTRACT = {
 #: What rules and dashboards use of the worker beyond that.
 BEYOND: dict[str, set[str]] = {
     "haochaping_ready": set(),
+    "haochaping_kafka_up": set(),
     "haochaping_reconcile_difference": set(),
     "haochaping_repeat_alert_reviews": {"staff_id", "hall_id", "severity"},
 }

@@ -24,8 +24,9 @@ import pytest
 from tests.deploy.compose import EXAMPLE, Compose, variables
 from tests.deploy.test_prometheus import CONTRACT, family
 from tests.deploy.tools import DEPLOY, alerts, dashboards, panels, program, rules
-from tests.house import House, WorkerProcess, free_port, until
+from tests.house import House, WorkerProcess, free_port, house, until
 from tests.integration.test_pipeline import event, furnish, review
+from tests.services.kafka import start_cluster
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(420)]
 
@@ -272,3 +273,19 @@ def expect_panels(seen: Watch) -> None:
                     f"/api/v1/label/{asked[2]}/values", **{"match[]": asked[1].replace("$district", ".*")}
                 )
                 assert values, variable["name"]
+
+
+def test_a_dead_broker_is_seen_and_so_is_its_return(tmp_path: Path) -> None:
+    cluster = start_cluster(tmp_path / "kafka")
+    try:
+        with house(cluster.bootstrap, "", tmp_path) as own:
+            furnish(own)
+            worker = own.start()
+            up = "haochaping_kafka_up"
+            until("the group is heard", lambda: worker.metrics()[up] == 1)
+            cluster.brokers[0].kill()
+            until("the silence is noticed", lambda: worker.metrics()[up] == 0)
+            cluster.brokers[0].start()
+            until("the group is heard again", lambda: worker.metrics()[up] == 1, 90)
+    finally:
+        cluster.stop()
