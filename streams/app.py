@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from typing import Any
 
 import faust
@@ -44,7 +44,7 @@ from streams.web.stream import EventStream
 
 log = logging.getLogger(__name__)
 
-#: Seconds a checkpoint may take when partitions are about to go, or the worker to stop; and Faust to stop after it.
+#: Seconds a checkpoint may take when partitions are about to go, or the worker to stop; and each part to stop after it.
 LAST_FLUSH = 5
 LAST_STOP = 3
 
@@ -72,6 +72,17 @@ def faust_app(settings: Settings) -> faust.App:
     )
     app.transport = ChunkedTransport(app.conf.broker_consumer, app)
     return app
+
+
+async def _within(what: str, stopping: Coroutine[Any, Any, None]) -> None:
+    """Let a part stop, but not for ever: one that waits for a broker which is away must not keep the process."""
+    # Not wait_for(): it waits for the cancelled call too, and Faust's stop can ignore being cancelled.
+    task = asyncio.create_task(stopping)
+    _, late = await asyncio.wait([task], timeout=LAST_STOP)
+    if late:
+        log.warning("%s did not stop in %s s; leaving", what, LAST_STOP)
+    elif (exc := task.exception()) is not None:
+        log.warning("%s did not stop well: %r", what, exc)
 
 
 class Worker:
@@ -170,10 +181,7 @@ class Worker:
             log.warning("stopping without a last checkpoint: what is not committed will be read again")
         except Exception as exc:
             log.warning("stopping without a last checkpoint (%s): what is not committed will be read again", exc)
-        # Not wait_for(): it waits for the cancelled call too, and Faust's stop can ignore being cancelled.
-        _, late = await asyncio.wait([asyncio.create_task(app.stop())], timeout=LAST_STOP)
-        if late:
-            log.warning("Faust did not stop in %s s; leaving", LAST_STOP)
+        await _within("Faust", app.stop())
 
     async def _prepare_topics(self) -> None:
         admin = await open_admin(self.settings)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from streams.settings import Settings
@@ -31,12 +32,17 @@ class Wanted:
     alerts: dict[str, Record]
 
 
-def want(reviews: Sequence[Record], events: Sequence[Record], reference: Mapping[str, Sequence[Record]]) -> Wanted:
-    """What follows from these records once all of them are processed and time stands at the last of them."""
+def want(
+    reviews: Sequence[Record],
+    events: Sequence[Record],
+    reference: Mapping[str, Sequence[Record]],
+    now: datetime | None = None,
+) -> Wanted:
+    """What follows from these records once all of them are processed and it is `now`: the last of them unless given."""
     settings = Settings()
     facts = enriched(reviews, reference, settings)
     times = [fact[name] for fact in facts.values() for name in ("occurred_at", "received_at")]
-    now = max([*times, *(instant(event["at"], settings.zone) for event in events)])
+    now = now or max([*times, *(instant(event["at"], settings.zone) for event in events)])
     cases, alerts = expected(reviews, events, reference, settings, now)
     return Wanted(facts, _expected_daily(facts, settings), cases, alerts)
 

@@ -18,7 +18,7 @@ Make = Callable[..., House]
 
 
 def test_one_of_two_workers_is_killed_ten_times(new_house: Make, fault: Fault) -> None:
-    house, load = new_house(HCP_CLOCK="event"), district()
+    house, load = new_house(HCP_CLOCK="wall"), district()
     furnish(house, load)
     chance = random.Random(11)
     with Supervisor(house, 2) as supervisor:
