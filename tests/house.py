@@ -196,20 +196,24 @@ class House:
         finally:
             await producer.stop()
 
-    def committed(self) -> dict[tuple[str, int], int]:
-        """What the workers have committed, by (topic, partition); empty while no broker answers."""
-        return asyncio.run(self._committed())
+    def progress(self, topic: str) -> dict[int, tuple[int, int]]:
+        """Of each partition, what the workers have committed and where it ends; empty while no broker answers."""
+        return asyncio.run(self._progress(self.prefix + topic))
 
-    async def _committed(self) -> dict[tuple[str, int], int]:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=3000)
+    async def _progress(self, topic: str) -> dict[int, tuple[int, int]]:
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, request_timeout_ms=5000)
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=5000)
         try:
             await admin.start()
             offsets = await admin.list_consumer_group_offsets(f"{self.prefix}haochaping")
-            return {(tp.topic.removeprefix(self.prefix), tp.partition): at.offset for tp, at in offsets.items()}
+            await consumer.start()
+            ends = await consumer.end_offsets([each for each in offsets if each.topic == topic])
+            return {each.partition: (offsets[each].offset, end) for each, end in ends.items()}
         except (KafkaError, OSError):
             return {}
         finally:
             await admin.close()
+            await consumer.stop()
 
     def read(self, topic: str) -> list[Any]:
         """Every record of a topic, as aiokafka gives them."""

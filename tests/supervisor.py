@@ -78,13 +78,15 @@ class Supervisor:
 
 
 def works_again(house: House, patience: float = 120) -> float:
-    """Seconds from now until every partition of `reviews` is committed further, while reviews keep coming."""
+    """Seconds from now until every partition of `reviews` is committed further, or to its end."""
     started = time.monotonic()
-    before = until("the broker tells offsets", house.committed, patience)
+    before = until("the broker tells offsets", lambda: house.progress("reviews"), patience)
 
     def moved() -> bool:
-        now = house.committed()
-        return all(now.get(("reviews", number), 0) > before.get(("reviews", number), 0) for number in range(4))
+        now = house.progress("reviews")
+        return len(now) == len(before) and all(
+            done > before[number][0] or done >= end for number, (done, end) in now.items()
+        )
 
     until("the workers commit again", moved, patience)
     return time.monotonic() - started
