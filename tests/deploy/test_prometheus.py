@@ -32,6 +32,11 @@ CONTRACT = {
 BEYOND: dict[str, set[str]] = {
     "haochaping_ready": set(),
     "haochaping_kafka_up": set(),
+    "haochaping_agent_seconds_total": {"agent"},
+    "haochaping_checkpoint_seconds_total": {"step"},
+    "haochaping_chunk_records": {"topic", "le"},
+    "haochaping_state_entries": {"state"},
+    "haochaping_recovery_seconds": set(),
     "haochaping_reconcile_difference": set(),
     "haochaping_repeat_alert_reviews": {"staff_id", "hall_id", "severity"},
 }

@@ -22,6 +22,7 @@ COMMANDS = [
     ["publish"],
     ["generate"],
     ["doctor"],
+    ["rewind"],
     ["rejected", "list"],
     ["rejected", "replay"],
 ]
