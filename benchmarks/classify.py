@@ -1,4 +1,4 @@
-"""What reading a comment costs, uncached: the mean over the labelled comments, and over a district's, 99 % of them praise.
+"""What reading a comment costs, uncached: the mean over the labelled comments.
 
 python benchmarks/classify.py      processor time, so that a busy machine does not count
 """
