@@ -1,6 +1,5 @@
 """三对应: which window, person and service a review is about. Source: CONTRACT §3, Enrichment."""
 
-from bisect import insort
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,12 +53,14 @@ class Reference:
         match record:
             case Window():
                 self.windows[record.window_id] = record
-                if record.since is None:
-                    self._rosters.pop(record.window_id, None)
+                shifts = {shift.since: shift.staff_id or "" for shift in record.roster}
+                if record.since is not None:
+                    shifts[record.since] = record.staff_id or ""
+                if shifts:
+                    known = dict(self._rosters.get(record.window_id, ()))
+                    self._rosters[record.window_id] = sorted((known | shifts).items())
                 else:
-                    roster = self._rosters.setdefault(record.window_id, [])
-                    roster[:] = [shift for shift in roster if shift[0] != record.since]
-                    insort(roster, (record.since, record.staff_id or ""))
+                    self._rosters.pop(record.window_id, None)
             case Staff():
                 self.staff[record.staff_id] = record
             case Service():

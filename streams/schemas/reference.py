@@ -9,8 +9,19 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class Shift(_Record):
+    """Who is on duty at a window (None: nobody), and from when on."""
+
+    staff_id: Id | None = None
+    since: Time
+
+
 class Window(_Record):
-    """A counter in a hall, and who is on duty there, `since` when (not given: always)."""
+    """A counter in a hall, and who is on duty there, `since` when (not given: always).
+
+    The topic keeps a window's last record only. For reviews that come late after a restart, `roster` may list the
+    shifts before it, too.
+    """
 
     window_id: Id
     name: Name
@@ -20,6 +31,7 @@ class Window(_Record):
     department_name: Name
     staff_id: Id | None = None
     since: Time | None = None
+    roster: tuple[Shift, ...] = ()
 
 
 class Staff(_Record):

@@ -80,3 +80,14 @@ def test_the_roster_knows_who_was_on_duty_then(reference: Reference) -> None:
     assert reference.match("W1", None, None, at("2026-05-12T12:59:59+08:00")).staff_id == "S1"
     assert reference.match("W1", None, None, at("2026-05-12T13:00:00+08:00")).staff_id == "S2"
     assert reference.match("W1", None, None, at("2026-05-12T08:00:00+08:00")).staff_id is None
+
+
+def test_a_record_may_list_the_shifts_before_it_for_reviews_that_come_late_after_a_restart() -> None:
+    reference = Reference()  # of a worker that finds only the last record in the compacted topic
+    morning = {"staff_id": "S1", "since": "2026-05-12T09:00:00+08:00"}
+    noon = {"staff_id": None, "since": "2026-05-12T12:00:00+08:00"}
+    reference.learn(window(staff_id="S2", since="2026-05-12T13:00:00+08:00", roster=[noon, morning]))
+    at = datetime.fromisoformat
+    assert reference.match("W1", None, None, at("2026-05-12T09:00:00+08:00")).staff_id == "S1"
+    assert reference.match("W1", None, None, at("2026-05-12T12:30:00+08:00")).staff_id is None
+    assert reference.match("W1", None, None, at("2026-05-12T13:00:00+08:00")).staff_id == "S2"
