@@ -1,5 +1,18 @@
-"""`python -m streams` is the `haochaping` command."""
+"""The `haochaping` command, also as `python -m streams`."""
 
-from streams.cli import main
+import sys
 
-main()
+
+def main() -> None:
+    """Run it. Loading all that it needs takes a while, in which Ctrl-C should look as it does at any other moment."""
+    try:
+        from streams.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        print("haochaping: stopped", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

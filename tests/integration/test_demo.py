@@ -51,7 +51,7 @@ def test_the_demo_tells_the_year_and_leaves_nothing_behind(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("after", [1.5, 5.0])
+@pytest.mark.parametrize("after", [0.4, 1.5, 5.0])
 def test_ctrl_c_at_any_point_leaves_no_process_behind(tmp_path: Path, after: float) -> None:
     process = subprocess.Popen(
         COMMAND,
@@ -61,7 +61,7 @@ def test_ctrl_c_at_any_point_leaves_no_process_behind(tmp_path: Path, after: flo
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    time.sleep(after)  # somewhere in the start, somewhere in the work
+    time.sleep(after)  # somewhere in loading, in the start, in the work
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=40)
     assert process.returncode == 130, said
