@@ -180,7 +180,11 @@ class House:
         self, entries: Sequence[tuple[str, bytes | None, Mapping[str, Any] | bytes]], seconds: float
     ) -> None:
         producer = AIOKafkaProducer(
-            bootstrap_servers=self.bootstrap, max_request_size=4 << 20, linger_ms=20, request_timeout_ms=240_000
+            bootstrap_servers=self.bootstrap,
+            acks="all",
+            max_request_size=4 << 20,
+            linger_ms=20,
+            request_timeout_ms=240_000,
         )
         await producer.start()
         try:

@@ -22,6 +22,9 @@ from streams.runtime.chunks import Chunk
 #: topics share a connection: a partition that was just read misses the fetch under way and waits for it to end.
 FETCH_MAX_WAIT_MS = 50
 
+#: Seconds a commit may take; one that takes longer is owed, and tried again with the next.
+COMMIT_TIMEOUT = 10.0
+
 
 class ChunkedConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """The thread that owns the aiokafka consumer."""
@@ -64,12 +67,14 @@ class ChunkedConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit, and say whether it was done. Unlike Faust's, it survives a broker that is away."""
         try:
-            await self._ensure_consumer().commit(
-                {aiokafka.TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}
-            )
+            # aiokafka tries again for ever, and holds one of the two workers of this thread's queue meanwhile.
+            async with asyncio.timeout(COMMIT_TIMEOUT):
+                await self._ensure_consumer().commit(
+                    {aiokafka.TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}
+                )
         except (CommitFailedError, IllegalStateError):
             return False  # no longer ours: whoever has the partition reads it again
-        except KafkaError as exc:
+        except (KafkaError, TimeoutError) as exc:
             self.log.warning("offsets not committed, to be tried again: %r", exc)
             return False
         return True
