@@ -26,6 +26,11 @@ FETCH_MAX_WAIT_MS = 50
 COMMIT_TIMEOUT = 10.0
 
 
+#: Seconds until partitions whose agent has a full buffer are looked at again. Faust looks after a second when all are
+#: full, and after five when only some are: agents that empty a buffer in a quarter of a second then stood idle.
+LOOK_AGAIN = 0.02
+
+
 class ChunkedConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """The thread that owns the aiokafka consumer."""
 
@@ -102,6 +107,11 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
         return ChunkedConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+        if self._buffered_partitions:
+            timeout = min(timeout, LOOK_AGAIN)
+            if not self._get_active_partitions():
+                await self.sleep(timeout)
+                return
         records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
         if not records or self.should_stop:
