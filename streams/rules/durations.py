@@ -44,7 +44,8 @@ _MINUTES = {
     "月": 30 * 24 * 60,
     "年": 365 * 24 * 60,
 }
-_UNIT = r"(?:秒钟?|分钟?|mins?|刻钟|小时|钟头|hours?|h|工作日|天|日(?![期常程])|周|星期|礼拜|月|年)"
+_YEARS = r"年(?!的(?!时间)|前|级|龄|纪)"  # not a wait: 办了三十年的事, 三年前
+_UNIT = rf"(?:秒钟?|分钟?|mins?|刻钟|小时|钟头|hours?|h|工作日|天|日(?![期常程])|周|星期|礼拜|月|{_YEARS})"
 _COUNTED = rf"{_NUMBER}\s*[多几来]?个?半?[多几来]?个?\s*{_UNIT}半?"
 # Half a day lost is a long wait whatever the clock says.
 _HALF_DAY = r"(?:[一整大小]个?)?(?:上午|下午|早上|早晨|晌午|白天)|[一大老小]?半天|一?整天|全天"
@@ -58,7 +59,7 @@ _LESS = (
 _ABOUT = r"(?:将近|近|快|差不多|大概|约|大约|超过?|整整|足足|至少|起码|了)?"
 _QUICKLY = (
     r"(?:以?内|之内|左右)?(?:的?(?:时间|功夫|工夫))?(?:[就便](?=[办搞弄解处拿好完全能可出下轮叫到审批做结搞收给帮])"
-    r"(?!办了?[一二三四五六七八九十几两0-9]))"
+    r"(?!办了?[一二三四五六七八九十几两0-9])|(?:全部?|都)(?=办[完好结妥成]|搞定|弄[好完]|拿到))"
 )
 
 #: An expression of time; matching is longest first at one place.
@@ -69,7 +70,7 @@ DURATION = (
     rf"|(?:{_HALF_DAY})(?:{_QUICKLY})?|{_MOMENT})"
 )
 
-_SHORT = re.compile(rf"{_LESS}|.*[内就便]$|(?:{_MOMENT})$")
+_SHORT = re.compile(rf"{_LESS}|.*[内就便全部都]$|(?:{_MOMENT})$")
 _VALUE = re.compile(rf"({_NUMBER})\s*[多几来]?个?(半)?[多几来]?个?\s*({_UNIT})")
 
 

@@ -140,6 +140,40 @@ RULES = {
     "气死我了": ("experience",),
     "排队太久,气死我了": ("queue",),
     "不知道怎么填,志愿者很热心": (),
+    # what is not there, or asked for once more
+    "叫号没有声音": ("calling",),
+    "材料清单没有列全": ("not_informed",),
+    "要准备的东西实在太多": ("materials",),
+    "小程序老是要重新登录": ("system",),
+    "帮我重新登录就好了,谢谢": (),
+    "让我下周一再过来": ("repeat_visit",),
+    "说让我十天后再来": ("repeat_visit",),
+    "莫名多扣了一笔手续费": ("fees",),
+    "没有笔": ("facility",),
+    # one word, of people or of a thing
+    "六号窗口那位不太友好": ("attitude",),
+    "流程不太友好": ("materials",),
+    "网站不太友好": ("system",),
+    "态度差点意思": ("attitude",),
+    "差点没赶上,多亏他帮忙": (),
+    # years that are no wait, a time in which all was done
+    "一张证做了四十天": ("slow",),
+    "办了三十年的事,头一次这么舒心": (),
+    "三年的时间都没办下来": ("slow",),
+    "手续一天全办完了": (),
+    "两个月都没办完": ("slow",),
+    # bad words in praise
+    "手续比想象中简单多了": (),
+    "窗口全开,人多也不怕": (),
+    "希望窗口全开": ("understaffed",),
+    "我说话慢,人家也不催": (),
+    "工作人员打字慢": ("slow",),
+    "队伍虽长,但走得很快": (),
+    "队伍虽长,走得也慢": ("slow", "queue"),
+    "错过号了,工作人员没让我重排": (),
+    "过号了要重排": ("calling",),
+    "上次来态度不好的那位换了,这次很满意": (),
+    "上次态度不好,这次还是不耐烦": ("attitude",),
     # punctuation and width
     "态度差。效率低!排队久?": ("attitude", "slow", "queue"),
     "排队　太久;系统卡顿…": ("queue", "system"),
@@ -159,7 +193,7 @@ def test_praise_names_nothing(comment: str) -> None:
 
 
 def test_unseen_comments_are_classified_well() -> None:
-    assert scores(LEXICON, "keep")["all"].f1 >= 0.92
+    assert scores(LEXICON, "keep")["all"].f1 >= 0.95
 
 
 def test_a_comment_of_the_greatest_length_is_read_in_no_time() -> None:
