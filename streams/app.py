@@ -35,6 +35,7 @@ from streams.runtime.producer import BatchProducer, Outbox
 from streams.runtime.pulse import Pulse
 from streams.runtime.reference import ReferenceReader
 from streams.runtime.sink_writer import SinkWriter
+from streams.runtime.standby import Standbys
 from streams.runtime.timers import Timers
 from streams.runtime.transport import ChunkedTransport
 from streams.settings import Settings
@@ -64,6 +65,8 @@ def faust_app(settings: Settings) -> faust.App:
         stream_buffer_maxsize=4,
         # Agents acknowledge nothing, so Faust must not wait for it, neither at a rebalance nor at the end.
         stream_wait_empty=False,
+        # With 0 nobody follows; the group still names stand-bys, which keeps partitions where they were.
+        table_standby_replicas=max(1, settings.standby_replicas),
         broker_session_timeout=settings.session_timeout,
         broker_heartbeat_interval=settings.session_timeout / 5,
         broker_rebalance_timeout=max(10.0, settings.session_timeout),
@@ -130,6 +133,7 @@ class Worker:
                 self._attach(app, agent)
             app.on_partitions_revoked.connect(self._on_revoked)
             app.on_rebalance_complete.connect(self._on_assigned)
+            self.standbys = Standbys(self.settings)
             self.pulse = Pulse(self)
             self.timers = Timers(self.timed, self.clock, self.checkpoint, self.partitions, self.pulse)
             tasks = [
@@ -139,6 +143,7 @@ class Worker:
                     ("reference", reader.run()),
                     ("timers", self.timers.run()),
                     ("pulse", self.pulse.run()),
+                    ("standbys", self.standbys.run()),
                     ("stop", stop.wait()),
                 )
             ]
@@ -305,6 +310,12 @@ class Worker:
         done: bool = await self.app.consumer.commit_offsets(offsets)
         return done
 
+    def _stand_by(self, app: faust.App) -> None:
+        """Follow what Faust's assignor has this worker stand by for."""
+        agents = {agent.topic: agent.memories for agent in self.stateful}
+        named = [tp for tp in app.assignor.assigned_standbys() if tp.topic in agents]
+        self.standbys.follow({(agents[tp.topic].changelog, tp.partition): agents[tp.topic].empty for tp in named})
+
     async def _on_revoked(self, app: faust.App, revoked: Any, **kwargs: Any) -> None:
         """Partitions are about to go: make safe what is done, forget the rest."""
         self.recovered = False
@@ -322,13 +333,21 @@ class Worker:
             started = time.monotonic()
             generation, assignment = app.consumer_generation_id, app.consumer.assignment()
             wanted: dict[tuple[str, int], Memory] = {}
+            known: dict[tuple[str, int], int] = {}
             fresh: list[tuple[StatefulAgent, int]] = []
             for agent in self.stateful:
                 mine = {tp.partition for tp in assignment if tp.topic == agent.topic}
                 for partition, memory in agent.memories.assign(mine, generation).items():
-                    wanted[agent.memories.changelog, partition] = memory
+                    source = agent.memories.changelog, partition
+                    copy = self.standbys.take(source)
+                    if copy is not None:
+                        memory, known[source] = copy
+                        agent.memories.adopt(partition, memory)
+                    wanted[source] = memory
                     fresh.append((agent, partition))
-            records = await recover(self.settings, wanted, self.checkpoint.progressed)
+            records = await recover(self.settings, wanted, self.checkpoint.progressed, known)
+            if self.settings.standby_replicas:
+                self._stand_by(app)
             for agent, partition in fresh:
                 agent.recovered(partition)
             self.timers.look_again()

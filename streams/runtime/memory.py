@@ -5,7 +5,7 @@ recovery has hung (#21, #74). A memory here writes with its chunk's outputs, mer
 that a record written late by a worker that has lost the partition changes nothing, and recovers in one plain loop.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -46,6 +46,14 @@ class Memories(Generic[M]):
     def __len__(self) -> int:
         return sum(len(memory) for memory in self._owned.values())
 
+    def empty(self) -> M:
+        """A memory of nothing."""
+        return self._new()
+
+    def adopt(self, partition: int, memory: M) -> None:
+        """Take a copy that stood by (runtime/standby.py) for the memory of a partition just assigned."""
+        self._owned[partition] = memory
+
     def assign(self, partitions: set[int], generation: int) -> dict[int, M]:
         """Own exactly these partitions; the memories returned are new and must be recovered before use.
 
@@ -60,11 +68,14 @@ class Memories(Generic[M]):
 
 
 async def recover(
-    settings: Settings, wanted: dict[tuple[str, int], Memory], progress: Callable[[], None] = lambda: None
+    settings: Settings,
+    wanted: dict[tuple[str, int], Memory],
+    progress: Callable[[], None] = lambda: None,
+    known: Mapping[tuple[str, int], int] | None = None,
 ) -> int:
     """Read changelog partitions, given as (topic, partition), to their ends; returns the number of records read.
 
-    `progress` is called whenever some came.
+    `progress` is called whenever some came. `known` has the offsets up to which a memory knows its changelog already.
 
     Raises:
         HaochapingError: a partition gives nothing for HCP_STALL_TIMEOUT seconds though it has more.
@@ -72,7 +83,10 @@ async def recover(
     if not wanted:
         return 0
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap, max_partition_fetch_bytes=4 << 20, fetch_max_wait_ms=100
+        bootstrap_servers=settings.kafka_bootstrap,
+        auto_offset_reset="earliest",  # reading again changes nothing; passing over would
+        max_partition_fetch_bytes=4 << 20,
+        fetch_max_wait_ms=100,
     )
     await consumer.start()
 
@@ -84,6 +98,7 @@ async def recover(
 
     try:
         partitions = [TopicPartition(*source) for source in wanted]
-        return await read_to_end(consumer, partitions, settings.stall_timeout, recall)
+        begin = {TopicPartition(*source): offset for source, offset in (known or {}).items()}
+        return await read_to_end(consumer, partitions, settings.stall_timeout, recall, begin)
     finally:
         await consumer.stop()

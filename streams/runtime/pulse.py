@@ -13,6 +13,7 @@ from streams.errors import HaochapingError
 from streams.metrics import Metrics
 from streams.runtime.checkpoint import Checkpoint
 from streams.runtime.sink_writer import SinkWriter
+from streams.runtime.standby import Standbys
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ class Watched(Protocol):
     app: faust.App
     checkpoint: Checkpoint
     sink: SinkWriter
+    standbys: Standbys
     stateful: tuple[StatefulAgent, ...]
     recovered: bool
 
@@ -136,6 +138,7 @@ class Pulse:
 
     async def _measure_slowly(self) -> None:
         worker = self._worker
+        worker.metrics.state_entries.labels("standby").set(len(worker.standbys))
         for agent in worker.stateful:
             worker.metrics.state_entries.labels(agent.name).set(len(agent.memories))
             agent.measure()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -15,9 +15,15 @@ Take = Callable[[TopicPartition, Sequence[Any]], None]
 
 
 async def read_to_end(
-    consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition], timeout: float, take: Take
+    consumer: AIOKafkaConsumer,
+    partitions: Sequence[TopicPartition],
+    timeout: float,
+    take: Take,
+    begin: Mapping[TopicPartition, int] | None = None,
 ) -> int:
     """Assign the partitions, read all that is in them now; returns the number of records read.
+
+    `begin` has the offsets of partitions whose beginning is known already.
 
     Raises:
         HaochapingError: nothing came for `timeout` seconds though there is more, or the broker did not answer.
@@ -26,6 +32,8 @@ async def read_to_end(
         async with asyncio.timeout(timeout):
             consumer.assign(partitions)
             await consumer.seek_to_beginning(*partitions)
+            for each, offset in (begin or {}).items():
+                consumer.seek(each, offset)
             ends = await consumer.end_offsets(partitions)
             left = {each for each in partitions if await consumer.position(each) < ends[each]}
         records, heard = 0, time.monotonic()

@@ -1,13 +1,14 @@
 """Whatever happens to the workers, the results are those of the set of records."""
 
 import random
+import re
 import signal
 import time
 from collections.abc import Callable
 
 import pytest
 
-from tests.house import House
+from tests.house import House, WorkerProcess, until
 from tests.services.load import district, finish, furnish, publishing
 from tests.services.table import Fault
 from tests.supervisor import Supervisor, works_again
@@ -82,3 +83,31 @@ def test_one_worker_becomes_three_and_one_again(new_house: Make, fault: Fault) -
         assert supervisor.exits == []
         finish(house, supervisor.left(), load)
     fault.done(len(load))
+
+
+def test_a_standby_has_little_to_read_when_it_takes_over(new_house: Make, fault: Fault) -> None:
+    house, load = new_house(HCP_CLOCK="event", HCP_STANDBY_REPLICAS="1"), district()
+    furnish(house, load)
+    left, lost = house.start(wait=False), house.start(wait=False)
+    with publishing(house, load, 10):
+        pass
+    for worker in (left, lost):
+        house.settle(worker)
+    until("the stand-by knows all that the other remembers", lambda: 0 < entries(lost, own=True) == entries(left))
+    remembered = entries(lost, own=True)
+    lost.kill()
+    fault.recovered(works_again(house))
+    finish(house, left, load)
+    taken_over = int(re.findall(r"recovered (\d+) records", left.log.read_text())[-1])
+    assert taken_over < remembered / 100, (taken_over, remembered)
+    fault.done(len(load))
+
+
+def entries(worker: WorkerProcess, *, own: bool = False) -> float:
+    """What a worker remembers of its own partitions, or of those it stands by for."""
+    name = "haochaping_state_entries"
+    return sum(
+        value
+        for sample, value in worker.metrics().items()
+        if sample.startswith(name) and (sample == f'{name}{{state="standby"}}') != own
+    )
