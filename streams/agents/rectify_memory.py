@@ -3,7 +3,7 @@
 import base64
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Self
 from zoneinfo import ZoneInfo
@@ -189,19 +189,4 @@ def _opening(review: dict[str, Any]) -> Opening:
 
 
 #: Fields of an opening that stand in the enriched review under the same name.
-_SAME = (
-    "rating",
-    "channel",
-    "window_id",
-    "window_name",
-    "hall_id",
-    "hall_name",
-    "department_id",
-    "department_name",
-    "staff_id",
-    "staff_name",
-    "service_id",
-    "service_name",
-    "cause",
-    "comment",
-)
+_SAME = {each.name for each in fields(Opening)} - {"case_id", "occurred_at", "opened_at", "categories"}

@@ -63,9 +63,8 @@ class Checkpoint:
         self._owed: dict[tuple[str, int], int] = {}  # offsets that are safe but not yet committed
         self._term = 0  # grows when partitions go away
         self._adding = 0  # chunks processed whose outputs are being sent
-        self._cut = (
-            False  # a flush failed or was cancelled: its epoch is not safe, so nothing after it may be committed
-        )
+        # A flush failed or was cancelled: its epoch is not safe, so nothing after it may be committed.
+        self._cut = False
         self._flushing = asyncio.Lock()
         self._room = asyncio.Event()
         self._room.set()

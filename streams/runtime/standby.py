@@ -39,8 +39,10 @@ class Standbys:
 
     def take(self, source: Source) -> tuple[Memory, int] | None:
         """Give up the copy of a partition that is ours now: the memory so far, and the offset to go on from."""
-        self._changed.set()
-        return self._copies.pop(source, None)
+        copy = self._copies.pop(source, None)
+        if copy is not None:
+            self._changed.set()
+        return copy
 
     def follow(self, sources: Mapping[Source, Callable[[], Memory]]) -> None:
         """Stand by for exactly these, given with what makes an empty memory for each."""
