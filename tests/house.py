@@ -103,8 +103,12 @@ class WorkerProcess:
             self.kill()
             raise
 
+    def said(self) -> str:
+        """All that the worker logged: a message may be far from the end, with an exception's traceback behind it."""
+        return self.log.read_text(errors="replace")
+
     def tail(self) -> str:
-        return self.log.read_text(errors="replace")[-3000:]
+        return self.said()[-3000:]
 
 
 @dataclass

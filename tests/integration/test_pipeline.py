@@ -195,7 +195,7 @@ def test_too_many_rejects_stop_the_worker_with_a_clear_line(new_house: Make) -> 
     house.publish("reviews", [b"rubbish"] * 5000, keys=[b"one partition"] * 5000)
     until("the worker stops", lambda: worker.process.poll() is not None)
     assert worker.process.returncode == 1
-    assert "HCP_REJECT_LIMIT" in worker.tail()
+    assert "HCP_REJECT_LIMIT" in worker.said()
 
 
 def test_personal_data_never_leaves_the_first_agent(new_house: Make) -> None:

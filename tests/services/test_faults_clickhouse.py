@@ -95,7 +95,7 @@ def test_clickhouses_disk_is_full_until_somebody_makes_room(new_house: Make, tmp
                 until("sink_up is 0", lambda: worker.metrics()["haochaping_sink_up"] == 0)
                 refused = worker.metrics()["haochaping_sink_failures_total"]
                 until("it is tried again", lambda: worker.metrics()["haochaping_sink_failures_total"] > refused)
-                assert "nothing is lost" in worker.tail()
+                assert "nothing is lost" in worker.said()
                 time.sleep(5)
                 ballast.unlink()
                 fault.recovered(works_again(house))
@@ -116,7 +116,7 @@ def test_the_password_of_a_running_worker_is_changed(new_house: Make, own_clickh
         own_clickhouse.kill()
         own_clickhouse.set_password("another-one-of-a-test")
         own_clickhouse.start()
-        until("it says why", lambda: "refuses the password: check HCP_CLICKHOUSE_URL" in worker.tail())
+        until("it says why", lambda: "refuses the password: check HCP_CLICKHOUSE_URL" in worker.said())
         assert worker.process.poll() is None, "a person may yet change the password back"
         assert PASSWORD not in worker.log.read_text()
         assert worker.stop() == 0
