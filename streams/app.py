@@ -77,15 +77,19 @@ def faust_app(settings: Settings) -> faust.App:
     return app
 
 
-async def _within(what: str, stopping: Coroutine[Any, Any, None]) -> None:
-    """Let a part stop, but not for ever: one that waits for a broker which is away must not keep the process."""
+async def _within(what: str, *stopping: Coroutine[Any, Any, None]) -> None:
+    """Let parts stop, but not for ever: one that waits for a broker which is away must not keep the process.
+
+    Nor may its error take the place of the one we stop for.
+    """
     # Not wait_for(): it waits for the cancelled call too, and Faust's stop can ignore being cancelled.
-    task = asyncio.create_task(stopping)
-    _, late = await asyncio.wait([task], timeout=LAST_STOP)
+    done, late = await asyncio.wait([asyncio.create_task(each) for each in stopping], timeout=LAST_STOP)
     if late:
         log.warning("%s did not stop in %s s; leaving", what, LAST_STOP)
-    elif (exc := task.exception()) is not None:
-        log.warning("%s did not stop well: %r", what, exc)
+    for task in done:  # aiokafka's consumer, when its broker is away, ends as if it had been cancelled
+        exc = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if exc is not None:
+            log.warning("%s did not stop well: %r", what, exc)
 
 
 class Worker:
@@ -159,9 +163,7 @@ class Worker:
             for task in tasks[:1]:
                 task.cancel()
             await asyncio.gather(*tasks[:1], return_exceptions=True)
-            await reader.stop()
-            await self.producer.stop()
-            await web.stop()
+            await _within("connections", reader.stop(), self.producer.stop(), web.stop())
             self.sink.close()
 
     @property
