@@ -97,18 +97,18 @@ async def main(task: Task) -> None:
             await checkpoint.room()
             out = Outbox(partitions)
             valid = enrich.valid(chunk, out)
-            matches = [enrich.match(review) for _, review in valid]
+            matches = [enrich.match(review) for _, _, review in valid]
             enriched = out.messages[task.enriched]
             days = []
-            for (record, review), match in zip(valid, matches, strict=True):
+            for (record, sent, review), match in zip(valid, matches, strict=True):
                 key = review["review_id"].encode()
-                value, content = enrich.enrich(review, match)
+                value, content = enrich.enrich(sent, review, match)
                 message = (key, value, [(CONTENT_HEADER, content)], record.timestamp)
                 enriched[partition_of(key, settings.partitions)].append(message)
                 days.append(local_day(value))
                 if review["rating"] <= BAD_RATING:
                     out.produce(task.bad, key, value)
-            counts.add(days, matches, [review["channel"] for _, review in valid])
+            counts.add(days, matches, [review["channel"] for _, _, review in valid])
             await checkpoint.add(out, chunk)
             read += len(chunk.records)
             if read >= task.records:

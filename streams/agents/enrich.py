@@ -1,7 +1,7 @@
 """reviews → reviews.enriched: validate, pseudonymise, match, classify. No memory but the reference."""
 
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -13,9 +13,11 @@ from pydantic import ValidationError
 from streams.agents.refusals import Reason, Refusals
 from streams.rules.categories import Lexicon, cause_of
 from streams.rules.enrichment import MAX_MATCHES, Match, Reference
+from streams.rules.local_time import LocalTime
 from streams.rules.masking import mask
 from streams.runtime.chunks import Chunk
 from streams.runtime.producer import Outbox
+from streams.schemas.fields import LAST_YEAR
 from streams.schemas.review import BAD_RATING, MAX_BYTES, REVIEWS, Review, Reviewer
 from streams.topics import Topics, partition_of
 
@@ -25,6 +27,11 @@ CONTENT_HEADER = "hcp-content"
 #: How far a publisher's clock may run ahead of the broker's.
 FUTURE = timedelta(days=1)
 _FUTURE_MS = FUTURE.total_seconds() * 1000
+#: A publisher may give its records any timestamp; beyond this one no review is valid.
+_FAR_MS = datetime(LAST_YEAR, 1, 1, tzinfo=UTC).timestamp() * 1000
+
+#: A usable record: (record, the document it holds, the review that is).
+Valid = tuple[Any, dict[str, Any], Review]
 
 
 class Enrich:
@@ -49,26 +56,35 @@ class Enrich:
         self._lexicon = lexicon
         self._reviewer_key = reviewer_key
         self._zone = zone
+        self._local = LocalTime(zone)
         self._refusals = refusals
         self._fragments: dict[Match, bytes] = {}
 
     def process(self, chunk: Chunk, out: Outbox) -> None:
         """Every record of the chunk becomes an enriched review or a refusal."""
         enriched = out.messages[self._enriched]
-        for record, review in self.valid(chunk, out):
+        for record, sent, review in self.valid(chunk, out):
             key = review["review_id"].encode()
-            value, content = self.enrich(review, self.match(review))
+            value, content = self.enrich(sent, review, self.match(review))
             partition = partition_of(key, self._partitions)
             enriched[partition].append((key, value, [(CONTENT_HEADER, content)], record.timestamp))
 
-    def valid(self, chunk: Chunk, out: Outbox) -> list[tuple[Any, Review]]:
-        """The chunk's usable records, each with its review; the others are refused."""
-        reviews = [pair for pair in self._validate(chunk, out) if not self._ahead(chunk, *pair, out)]
+    def valid(self, chunk: Chunk, out: Outbox) -> list[Valid]:
+        """The chunk's usable records; the others are refused."""
+        # Nearly every review is older than every record of its chunk: only the others are looked at one by one.
+        oldest = min([record.timestamp for record in chunk.records])
+        surely = datetime.fromtimestamp(min(max(oldest, 0), _FAR_MS) / 1000, UTC)
+        reviews = [
+            each
+            for each in self._validate(chunk, out)
+            if each[2]["occurred_at"] <= surely or not self._ahead(chunk, each, out)
+        ]
         self._refusals.watch(chunk.topic, chunk.partition, len(chunk.records), len(chunk.records) - len(reviews))
         return reviews
 
-    def _ahead(self, chunk: Chunk, record: Any, review: Review, out: Outbox) -> bool:
+    def _ahead(self, chunk: Chunk, valid: Valid, out: Outbox) -> bool:
         """Refuse a review from the future."""
+        record, _, review = valid
         if review["occurred_at"].timestamp() * 1000 <= record.timestamp + _FUTURE_MS:
             return False
         self._refuse(
@@ -81,7 +97,7 @@ class Enrich:
         )
         return True
 
-    def _validate(self, chunk: Chunk, out: Outbox) -> Iterator[tuple[Any, Review]]:
+    def _validate(self, chunk: Chunk, out: Outbox) -> Iterator[Valid]:
         """Records that are reviews. Validated together: half the cost of one by one."""
         documents: list[Any] = []
         records: list[Any] = []
@@ -110,8 +126,9 @@ class Enrich:
                 self._refuse(out, chunk, records[index], Reason.SCHEMA, detail)
             good = [index for index in range(len(documents)) if index not in details]
             records = [records[index] for index in good]
-            reviews = REVIEWS.validate_python([documents[index] for index in good], context=context)
-        return zip(records, reviews, strict=True)
+            documents = [documents[index] for index in good]
+            reviews = REVIEWS.validate_python(documents, context=context)
+        return zip(records, documents, reviews, strict=True)
 
     def match(self, review: Review) -> Match:
         """What the reference says of a review."""
@@ -119,16 +136,15 @@ class Enrich:
             review.get("window_id"), review.get("staff_id"), review.get("service_id"), review["occurred_at"]
         )
 
-    def enrich(self, review: Review, match: Match) -> tuple[bytes, bytes]:
+    def enrich(self, sent: Mapping[str, Any], review: Review, match: Match) -> tuple[bytes, bytes]:
         """The enriched record as JSON, and the hash of what was sent (8 bytes).
 
         JSON is put together from fragments: what follows from the reference, or from what was found in the text, is
         the same for many reviews and written once. Ids, channels and times need no escaping (schemas/fields.py).
         """
-        # Written in local time, so that a date at the front is the local day.
-        occurred = review["occurred_at"].astimezone(self._zone).isoformat()
+        occurred = self._local.write(sent["occurred_at"], review["occurred_at"])
         received_at = review.get("received_at")
-        received = received_at.astimezone(self._zone).isoformat() if received_at else occurred
+        received = self._local.write(sent["received_at"], received_at) if received_at else occurred
         own = (
             f'{{"review_id":"{review["review_id"]}","occurred_at":"{occurred}","received_at":"{received}",'
             f'"rating":{review["rating"]},"channel":"{review["channel"]}",'
