@@ -6,7 +6,8 @@ from typing import Any, Protocol
 
 from streams.errors import HaochapingError
 
-#: Rows, column by column; all columns equally long.
+#: Rows, column by column; all columns equally long. An instant is an aware datetime, or whole µs since 1970, which
+#: both drivers take as they are: to turn a datetime into them costs as much as the rest of its row.
 Columns = Mapping[str, Sequence[Any]]
 
 CONNECT_TIMEOUT = 5  # seconds

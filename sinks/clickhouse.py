@@ -53,6 +53,7 @@ class ClickHouseSink:
         }
         self._client = Client(database=self._database, **self._options)
         self._lock = threading.Lock()
+        self._coarse_columns: dict[str, frozenset[str]] = {}
 
     def ping(self) -> None:
         self._do(lambda: self._client.execute("SELECT 1"))
@@ -66,10 +67,22 @@ class ClickHouseSink:
         values = list(columns.values())
         if not values or not values[0]:
             return 0
+        coarse = self._coarse(table)
+        if coarse:
+            values = [
+                [_seconds(value) for value in column] if name in coarse else column for name, column in columns.items()
+            ]
         # Values go beside the statement: with inline VALUES an old server waits for more until the timeout.
         return int(
             self._do(lambda: self._client.execute(f"INSERT INTO {table} ({names}) VALUES", values, columnar=True))
         )
+
+    def _coarse(self, table: str) -> frozenset[str]:
+        """The columns of a table that know whole seconds only: it was made by a server before 20.1."""
+        if table not in self._coarse_columns:
+            described = self.query(f"DESCRIBE TABLE {table}").rows
+            self._coarse_columns[table] = frozenset(name for name, type_, *_ in described if "DateTime(" in type_)
+        return self._coarse_columns[table]
 
     def query(self, sql: str) -> Result:
         rows, types = self._do(lambda: self._client.execute(sql, with_column_types=True))
@@ -106,3 +119,7 @@ class ClickHouseSink:
             except BaseException:
                 self._client.disconnect()  # whatever it was, half an answer may be on the wire
                 raise
+
+
+def _seconds(value: Any) -> Any:
+    return value // 1_000_000 if isinstance(value, int) else value

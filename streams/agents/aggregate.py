@@ -5,7 +5,7 @@ Nearly every review is good and ends here, so a chunk is turned into columns onc
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import date, timedelta
 from functools import cache
 from operator import itemgetter
 from typing import Any
@@ -18,6 +18,7 @@ from streams.agents.refusals import Reason, Refusals
 from streams.metrics import Metrics
 from streams.rules import tally
 from streams.rules.admission import Verdict, judge, remember
+from streams.rules.local_time import EPOCH, microseconds
 from streams.runtime.chunks import Chunk
 from streams.runtime.clock import Clock
 from streams.runtime.memory import Memories
@@ -102,7 +103,8 @@ class Aggregate:
             reviews = dict(zip(_FIELDS, zip(*rows, strict=True), strict=True))
             offsets = [record.offset for record, _ in admitted]
             facts = _facts(reviews, offsets)
-            self._clock.observe(max(max(facts["occurred_at"]), max(facts["received_at"])))
+            newest = max(max(facts["occurred_at"]), max(facts["received_at"]))
+            self._clock.observe(EPOCH + timedelta(microseconds=newest))
             days = [time[:10] for time in reviews["occurred_at"]]
             units = tally.units(reviews)
             memory.learn_names(reviews)
@@ -190,10 +192,10 @@ def _facts(reviews: tally.Columns, offsets: Sequence[int]) -> dict[str, Sequence
     facts |= {name: list(map(int, reviews[name])) for name in _FLAGS}
     for entity in ("window", "staff", "service"):
         facts[f"matched_{entity}"] = [int(matched[entity]) for matched in reviews["matched"]]
-    occurred = facts["occurred_at"] = list(map(datetime.fromisoformat, reviews["occurred_at"]))
+    occurred = facts["occurred_at"] = list(map(microseconds, reviews["occurred_at"]))
     # Most publishers send no `received_at`: then it is the same text, and need not be read twice.
     facts["received_at"] = [
-        at if text == same else datetime.fromisoformat(text)
+        at if text == same else microseconds(text)
         for at, text, same in zip(occurred, reviews["received_at"], reviews["occurred_at"], strict=True)
     ]
     days: dict[str, date] = {text: date.fromisoformat(text) for text in {at[:10] for at in reviews["occurred_at"]}}

@@ -1,10 +1,15 @@
 """Times as outputs write them: RFC 3339 in the district's time zone, so that a date at the front is the local day."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
+_MICROSECOND = timedelta(microseconds=1)
+#: The end of a time, `30:05`, in µs.
+_IN_HOUR = {f"{second // 60:02}:{second % 60:02}": second * 1_000_000 for second in range(3600)}
+_TWO_YEARS = 20_000  # hours
 
 
 class LocalTime:
@@ -12,7 +17,7 @@ class LocalTime:
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
-        self._offset_in = lru_cache(maxsize=20_000)(self._offset_of)  # two years of hours
+        self._offset_in = lru_cache(maxsize=_TWO_YEARS)(self._offset_of)
 
     def write(self, sent: object, time: datetime) -> str:
         """`2026-05-12T09:30:00+08:00`.
@@ -31,3 +36,15 @@ class LocalTime:
         begins = datetime.fromisoformat(f"{hour}:00:00").replace(tzinfo=self._zone)
         offsets = {at.utcoffset() for at in (begins - _HOUR, begins, begins.replace(fold=1), begins + _HOUR)}
         return begins.isoformat()[19:] if len(offsets) == 1 else ""
+
+
+def microseconds(written: str) -> int:
+    """The instant a LocalTime wrote, in µs since 1970 (UTC): hour by hour, half the cost of parsing it whole."""
+    if len(written) == 25:
+        return _hour_begins(written[:13], written[19:]) + _IN_HOUR[written[14:19]]
+    return (datetime.fromisoformat(written) - EPOCH) // _MICROSECOND
+
+
+@lru_cache(maxsize=_TWO_YEARS)
+def _hour_begins(hour: str, offset: str) -> int:
+    return (datetime.fromisoformat(f"{hour}:00:00{offset}") - EPOCH) // _MICROSECOND

@@ -63,6 +63,12 @@ class SinkSuite:
         (row,) = self.view(sink, "bi_daily")
         assert (row["reviews"], row["bad"], row["bad_rate"]) == (100, 10, 0.1)
 
+    def test_an_instant_may_be_inserted_as_microseconds(self, sink: Sink) -> None:
+        micros = int(START.timestamp()) * 1_000_000
+        sink.insert("reviews", rows("reviews", fact(1, START), fact(2, START, occurred_at=micros, received_at=micros)))
+        one, two = self.view(sink, "bi_reviews")
+        assert one["occurred_at"] == two["occurred_at"] == two["received_at"] == "2026-03-02T10:00:00+08:00"
+
     def test_instants_days_lists_and_nulls_come_back_as_they_went(self, sink: Sink) -> None:
         comment = "引号'、反斜杠\\、换行\n、表情😀"
         sink.insert("reviews", rows("reviews", fact(1, START, comment=comment, tags=["a", "b"], three_match=1)))

@@ -1,13 +1,13 @@
 """Pydantic parses a time written as usual, and our own function all others: they must not differ."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from streams.rules.local_time import LocalTime
+from streams.rules.local_time import EPOCH, LocalTime, microseconds
 from streams.schemas.fields import Time, parse_time
 
 TIME: TypeAdapter[datetime] = TypeAdapter(Time)
@@ -66,4 +66,6 @@ def test_a_time_is_written_in_local_time_however_it_was_sent(
 ) -> None:
     time = time.replace(microsecond=0) if whole else time
     sent = time.astimezone(there).isoformat()
-    assert LocalTime(here).write(sent, time) == time.astimezone(here).isoformat()
+    written = LocalTime(here).write(sent, time)
+    assert written == time.astimezone(here).isoformat()
+    assert EPOCH + timedelta(microseconds=microseconds(written)) == time
