@@ -6,7 +6,8 @@ own (streams/agents/enrich.py), and the outputs are compared.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ MODELS = {"reference.windows": Window, "reference.staff": Staff, "reference.serv
 
 #: A day, one of the seven dimensions and its member, as `day|dimension|member`.
 Cell = str
+#: Reviews by day, dimension and member.
+Counts = Counter[tuple[str, str, str | None]]
 
 #: Dimension but the district, which has one member: the field with its member.
 DIMENSIONS = {
@@ -38,7 +41,6 @@ DIMENSIONS = {
     "channel": "channel",
 }
 _MEMBERS = itemgetter(*DIMENSIONS.values())
-Combination = tuple[str | None, ...]
 
 
 def validate(value: bytes) -> Review:
@@ -97,16 +99,25 @@ class District:
         }
 
 
-def combination(enriched: dict[str, Any]) -> Combination:
-    """What decides the seven cells a review counts in: counting these costs one addition a review, not seven."""
-    return enriched["occurred_at"][:10], *_MEMBERS(enriched)
+def count_all(counts: Counts, enriched: Sequence[Mapping[str, Any]]) -> None:
+    """Count a batch, dimension by dimension: Counter counts a column in C."""
+    days = [record["occurred_at"][:10] for record in enriched]
+    for dimension, members in zip(DIMENSIONS, zip(*map(_MEMBERS, enriched), strict=True), strict=True):
+        counts.update(zip(days, repeat(dimension), members, strict=False))
 
 
-def cells(counts: Mapping[Combination, int]) -> dict[Cell, int]:
-    """Reviews by day and each of the seven dimensions."""
+def count_one(counts: Counts, enriched: Mapping[str, Any]) -> None:
+    """Count one review, where a framework hands them over one by one."""
+    day = enriched["occurred_at"][:10]
+    for dimension, field in DIMENSIONS.items():
+        counts[day, dimension, enriched[field]] += 1
+
+
+def cells(counts: Counts) -> dict[Cell, int]:
+    """The cells counted, and the district's, which are those of its channels."""
     found = Counter[Cell]()
-    for (day, *members), count in counts.items():
-        found[f"{day}|district|all"] += count
-        for dimension, member in zip(DIMENSIONS, members, strict=True):
-            found[f"{day}|{dimension}|{member or ''}"] += count
+    for (day, dimension, member), count in counts.items():
+        found[f"{day}|{dimension}|{member or ''}"] += count
+        if dimension == "channel":
+            found[f"{day}|district|all"] += count
     return dict(found)

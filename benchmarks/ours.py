@@ -5,19 +5,19 @@ The worker does more than the job (exact counts, cases, alerts, ClickHouse): see
 
 import asyncio
 import os
-from collections import Counter
 from dataclasses import replace
+from itertools import repeat
+from operator import attrgetter
 from typing import Any
 
 import uvloop
 
-from benchmarks.domain import ZONE, District
+from benchmarks.domain import DIMENSIONS, ZONE, Counts, District, cells
 from benchmarks.task import Stopwatch, Task
 from streams.agents.enrich import CONTENT_HEADER, Enrich
 from streams.agents.refusals import Refusals
 from streams.app import faust_app
 from streams.metrics import Metrics
-from streams.rules.enrichment import Match
 from streams.rules.pseudonym import pseudonymiser
 from streams.runtime.checkpoint import Checkpoint
 from streams.runtime.chunks import Chunk
@@ -28,7 +28,8 @@ from streams.schemas.review import BAD_RATING
 from streams.settings import Settings
 from streams.topics import Topic, Topics, partition_of
 
-_OCCURRED = b',"occurred_at":"'
+#: Dimension: how to get its member from what the reference says. The channel is the review's own.
+MATCHED = {name: attrgetter(field) for name, field in DIMENSIONS.items() if name != "channel"}
 
 
 class NoSink:
@@ -36,35 +37,6 @@ class NoSink:
 
     async def write(self, rows: Any) -> None:
         assert not rows
-
-
-class Counts:
-    """Reviews by day, by what they matched and by channel: one addition a review. The dimensions follow at the end.
-
-    The reference gives one Match for the same ids (rules/enrichment.py), so there are some thousand a day at most.
-    """
-
-    def __init__(self) -> None:
-        self._counts = Counter[tuple[bytes, Match, str]]()
-
-    def add(self, days: list[bytes], matches: list[Match], channels: list[str]) -> None:
-        self._counts.update(zip(days, matches, channels, strict=True))
-
-    def cells(self) -> dict[str, int]:
-        cells = Counter[str]()
-        for (date, match, channel), count in self._counts.items():
-            day = date.decode()
-            cells[f"{day}|district|all"] += count
-            cells[f"{day}|channel|{channel}"] += count
-            for dimension in ("department", "hall", "window", "staff", "service"):
-                cells[f"{day}|{dimension}|{getattr(match, f'{dimension}_id') or ''}"] += count
-        return cells
-
-
-def local_day(enriched: bytes) -> bytes:
-    """The day of an enriched record: it is written in local time."""
-    start = enriched.index(_OCCURRED) + len(_OCCURRED)
-    return enriched[start : start + 10]
 
 
 async def main(task: Task) -> None:
@@ -97,18 +69,19 @@ async def main(task: Task) -> None:
             await checkpoint.room()
             out = Outbox(partitions)
             valid = enrich.valid(chunk, out)
-            matches = [enrich.match(review) for _, _, review in valid]
+            matches = [enrich.match(review) for _, review, _, _ in valid]
             enriched = out.messages[task.enriched]
-            days = []
-            for (record, sent, review), match in zip(valid, matches, strict=True):
+            for (record, review, occurred, received), match in zip(valid, matches, strict=True):
                 key = review["review_id"].encode()
-                value, content = enrich.enrich(sent, review, match)
+                value, content = enrich.enrich(review, occurred, received, match)
                 message = (key, value, [(CONTENT_HEADER, content)], record.timestamp)
                 enriched[partition_of(key, settings.partitions)].append(message)
-                days.append(local_day(value))
                 if review["rating"] <= BAD_RATING:
                     out.produce(task.bad, key, value)
-            counts.add(days, matches, [review["channel"] for _, _, review in valid])
+            days = [occurred[:10] for _, _, occurred, _ in valid]
+            counts.update(zip(days, repeat("channel"), [review["channel"] for _, review, _, _ in valid], strict=False))
+            for dimension, members in MATCHED.items():
+                counts.update(zip(days, repeat(dimension), map(members, matches), strict=False))
             await checkpoint.add(out, chunk)
             read += len(chunk.records)
             if read >= task.records:
@@ -119,7 +92,7 @@ async def main(task: Task) -> None:
     await app.start()
     await done.wait()
     await checkpoint.flush()
-    watch.stop(counts.cells())
+    watch.stop(cells(counts))
     flushing.cancel()
     await app.stop()
     await producer.stop()

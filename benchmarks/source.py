@@ -2,7 +2,6 @@
 
 import logging
 import tempfile
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import orjson
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
-from benchmarks.domain import Combination, District, cells, combination, validate_batch
+from benchmarks.domain import Counts, District, cells, count_all, validate_batch
 from streams.district import Plan, references, timeline
 from streams.runtime.embedded_broker import start_broker
 from streams.runtime.producer import BatchProducer, Outbox
@@ -112,14 +111,14 @@ def digest(records: Iterable[Record]) -> tuple[int, int]:
 
 def expected(district: District, reviews: list[Record]) -> Result:
     """The right answer, reckoned here."""
-    number, content, bad, counts = 0, 0, set[str](), Counter[Combination]()
+    number, content, bad, counts = 0, 0, set[str](), Counts()
     for start in range(0, len(reviews), 10_000):  # not all at once: they would fill the machine's memory
         batch = validate_batch(value for _, value in reviews[start : start + 10_000])
         enriched = [district.enrich(review) for review in batch]
         found, hashes = digest((record["review_id"].encode(), orjson.dumps(record)) for record in enriched)
         number, content = number + found, content + hashes
         bad |= {record["review_id"] for record in enriched if record["bad"]}
-        counts.update(map(combination, enriched))
+        count_all(counts, enriched)
     return Result(number, content, frozenset(bad), cells(counts))
 
 

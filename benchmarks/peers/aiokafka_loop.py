@@ -1,13 +1,12 @@
 """aiokafka, a plain loop: getmany, the batch producer, commit. asyncio and Python with nothing between."""
 
 import asyncio
-from collections import Counter
 
 import orjson
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from benchmarks.domain import Combination, District, cells, combination, validate_batch
+from benchmarks.domain import Counts, District, cells, count_all, validate_batch
 from benchmarks.task import Stopwatch, Task
 
 Record = tuple[bytes | None, bytes]  # key, value
@@ -26,7 +25,7 @@ async def send(producer: AIOKafkaProducer, topic: str, partition: int, records: 
 
 
 async def main(task: Task) -> None:
-    district, counts, watch = District(task.reference), Counter[Combination](), Stopwatch(task)
+    district, counts, watch = District(task.reference), Counts(), Stopwatch(task)
     consumer = AIOKafkaConsumer(
         task.source,
         bootstrap_servers=task.bootstrap,
@@ -48,7 +47,7 @@ async def main(task: Task) -> None:
             bad = [each for each, record in zip(out, enriched, strict=True) if record["bad"]]
             await send(producer, task.enriched, partition.partition, out)
             await send(producer, task.bad, partition.partition, bad)
-            counts.update(map(combination, enriched))
+            count_all(counts, enriched)
             read += len(messages)
         if read - committed >= 40_000 or read >= task.records:
             await producer.flush()

@@ -11,7 +11,7 @@ from bytewax.dataflow import Dataflow
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from bytewax.testing import cluster_main
 
-from benchmarks.domain import Combination, District, cells, combination, validate_batch
+from benchmarks.domain import Counts, District, cells, count_all, validate_batch
 from benchmarks.task import Stopwatch, Task
 
 Enriched = tuple[bytes, dict[str, Any]]  # key, review
@@ -21,18 +21,18 @@ class Keep(DynamicSink, StatelessSinkPartition):  # type: ignore[type-arg]
     """The counts, when the source is at its end."""
 
     def __init__(self) -> None:
-        self.counts = Counter[Combination]()
+        self.counts = Counts()
 
     def build(self, step_id: str, worker_index: int, worker_count: int) -> "Keep":
         return self
 
-    def write_batch(self, items: list[tuple[str, Counter[Combination]]]) -> None:
+    def write_batch(self, items: list[tuple[str, Counts]]) -> None:
         for _, counts in items:
             self.counts = counts
 
 
-def add(total: Counter[Combination], batch: Counter[Combination]) -> Counter[Combination]:
-    total.update(batch)
+def add(total: Counts, batch: list[dict[str, Any]]) -> Counts:
+    count_all(total, batch)
     return total
 
 
@@ -48,8 +48,8 @@ def main(task: Task) -> None:
     def documents(batch: list[Enriched]) -> list[KafkaSinkMessage[bytes, bytes]]:
         return [KafkaSinkMessage(key, orjson.dumps(record)) for key, record in batch]
 
-    def count(batch: list[Enriched]) -> list[tuple[str, Counter[Combination]]]:
-        return [("all", Counter(combination(record) for _, record in batch))]
+    def together(batch: list[Enriched]) -> list[tuple[str, list[dict[str, Any]]]]:
+        return [("all", [record for _, record in batch])]
 
     flow = Dataflow("job")
     source = kop.input(
@@ -81,7 +81,7 @@ def main(task: Task) -> None:
         topic=task.bad,
         add_config=producer,
     )
-    op.output("counts", op.fold_final("sum", op.flat_map_batch("count", enriched, count), Counter, add), kept)
+    op.output("counts", op.fold_final("sum", op.flat_map_batch("together", enriched, together), Counter, add), kept)
     cluster_main(flow, [], 0)
     watch.stop(cells(kept.counts))
 

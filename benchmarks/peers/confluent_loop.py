@@ -1,16 +1,14 @@
 """confluent-kafka, a plain loop: consume many, produce, commit. librdkafka and Python with nothing between."""
 
-from collections import Counter
-
 import orjson
 from confluent_kafka import Consumer, Producer
 
-from benchmarks.domain import Combination, District, cells, combination, validate_batch
+from benchmarks.domain import Counts, District, cells, count_all, validate_batch
 from benchmarks.task import Stopwatch, Task
 
 
 def main(task: Task) -> None:
-    district, counts, watch = District(task.reference), Counter[Combination](), Stopwatch(task)
+    district, counts, watch = District(task.reference), Counts(), Stopwatch(task)
     consumer = Consumer(
         {
             "bootstrap.servers": task.bootstrap,
@@ -41,7 +39,7 @@ def main(task: Task) -> None:
             producer.produce(task.enriched, value, message.key())
             if record["bad"]:
                 producer.produce(task.bad, value, message.key())
-        counts.update(map(combination, enriched))
+        count_all(counts, enriched)
         producer.poll(0)
         before, read = read, read + len(messages)
         if read // 40_000 > before // 40_000 or read >= task.records:

@@ -1,14 +1,13 @@
 """FastStream: a batch subscriber that publishes batches. The body is validated at once, as its batch of bytes comes."""
 
 import asyncio
-from collections import Counter
 
 import orjson
 import uvloop
 from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker, KafkaMessage, KafkaPublishMessage
 
-from benchmarks.domain import Combination, District, cells, combination, validate_batch
+from benchmarks.domain import Counts, District, cells, count_all, validate_batch
 from benchmarks.task import Stopwatch, Task
 
 #: Enriched reviews in one published batch: a broker takes 1 MiB.
@@ -21,7 +20,7 @@ async def raw(message: KafkaMessage) -> list[bytes]:
 
 
 async def main(task: Task) -> None:
-    district, counts, watch = District(task.reference), Counter[Combination](), Stopwatch(task)
+    district, counts, watch = District(task.reference), Counts(), Stopwatch(task)
     broker = KafkaBroker(
         task.bootstrap, acks="all", max_batch_size=1 << 20, linger_ms=20, apply_types=False, logger=None
     )
@@ -49,7 +48,7 @@ async def main(task: Task) -> None:
         await asyncio.gather(*[broker.publish_batch(*batch, topic=task.enriched) for batch in batches])
         if bad:
             await broker.publish_batch(*bad, topic=task.bad)
-        counts.update(map(combination, enriched))
+        count_all(counts, enriched)
         read += len(values)
         if read >= task.records:
             app.exit()

@@ -6,18 +6,17 @@ Counts stay in memory, without a Table's changelog, which would make it several 
 import asyncio
 import os
 import tempfile
-from collections import Counter
 
 import faust
 import orjson
 import uvloop
 
-from benchmarks.domain import Combination, District, cells, combination, validate
+from benchmarks.domain import Counts, District, cells, count_one, validate
 from benchmarks.task import Stopwatch, Task
 
 
 async def main(task: Task) -> None:
-    district, counts, watch = District(task.reference), Counter[Combination](), Stopwatch(task)
+    district, counts, watch = District(task.reference), Counts(), Stopwatch(task)
     app = faust.App(
         task.group,
         broker=f"kafka://{task.bootstrap}",
@@ -48,7 +47,7 @@ async def main(task: Task) -> None:
             await enriched.send(key=key, value=orjson.dumps(record))
             if record["bad"]:
                 await bad.send(key=key, value=orjson.dumps(record))
-            counts[combination(record)] += 1
+            count_one(counts, record)
             read += 1
             if read >= task.records:
                 done.set()

@@ -1,17 +1,16 @@
 """Quix Streams: a StreamingDataFrame over librdkafka, a record at a time, committed by its checkpoints."""
 
-from collections import Counter
 from typing import Any
 
 from quixstreams import Application
 from quixstreams.models import BytesDeserializer, JSONSerializer
 
-from benchmarks.domain import Combination, District, cells, combination, validate
+from benchmarks.domain import Counts, District, cells, count_one, validate
 from benchmarks.task import Stopwatch, Task
 
 
 def main(task: Task) -> None:
-    district, counts, watch = District(task.reference), Counter[Combination](), Stopwatch(task)
+    district, counts, watch = District(task.reference), Counts(), Stopwatch(task)
     app = Application(
         broker_address=task.bootstrap,
         consumer_group=task.group,
@@ -38,7 +37,7 @@ def main(task: Task) -> None:
 
     def count(record: dict[str, Any]) -> None:
         nonlocal read
-        counts[combination(record)] += 1
+        count_one(counts, record)
         read += 1
         if read == task.records:
             app.stop()

@@ -1,6 +1,6 @@
 """reviews → reviews.enriched: validate, pseudonymise, match, classify. No memory but the reference."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
@@ -30,8 +30,8 @@ _FUTURE_MS = FUTURE.total_seconds() * 1000
 #: A publisher may give its records any timestamp; beyond this one no review is valid.
 _FAR_MS = datetime(LAST_YEAR, 1, 1, tzinfo=UTC).timestamp() * 1000
 
-#: A usable record: (record, the document it holds, the review that is).
-Valid = tuple[Any, dict[str, Any], Review]
+#: A usable record: (record, its review, occurred_at and received_at in local time).
+Valid = tuple[Any, Review, str, str]
 
 
 class Enrich:
@@ -63,28 +63,35 @@ class Enrich:
     def process(self, chunk: Chunk, out: Outbox) -> None:
         """Every record of the chunk becomes an enriched review or a refusal."""
         enriched = out.messages[self._enriched]
-        for record, sent, review in self.valid(chunk, out):
+        for record, review, occurred, received in self.valid(chunk, out):
             key = review["review_id"].encode()
-            value, content = self.enrich(sent, review, self.match(review))
+            value, content = self.enrich(review, occurred, received, self.match(review))
             partition = partition_of(key, self._partitions)
             enriched[partition].append((key, value, [(CONTENT_HEADER, content)], record.timestamp))
 
     def valid(self, chunk: Chunk, out: Outbox) -> list[Valid]:
         """The chunk's usable records; the others are refused."""
-        # Nearly every review is older than every record of its chunk: only the others are looked at one by one.
+        # Nearly every review is far from the future by its text already: only the others are looked at one by one.
+        # Twelve hours, because when clocks are changed a later time may be written as an earlier one.
         oldest = min([record.timestamp for record in chunk.records])
-        surely = datetime.fromtimestamp(min(max(oldest, 0), _FAR_MS) / 1000, UTC)
-        reviews = [
+        surely = self._local.write(None, datetime.fromtimestamp(min(max(oldest, 0), _FAR_MS) / 1000, UTC) + FUTURE / 2)
+        valid = [
             each
-            for each in self._validate(chunk, out)
-            if each[2]["occurred_at"] <= surely or not self._ahead(chunk, each, out)
+            for each in self._in_local_time(chunk, out)
+            if each[2] <= surely or not self._ahead(chunk, each[0], each[1], out)
         ]
-        self._refusals.watch(chunk.topic, chunk.partition, len(chunk.records), len(chunk.records) - len(reviews))
-        return reviews
+        self._refusals.watch(chunk.topic, chunk.partition, len(chunk.records), len(chunk.records) - len(valid))
+        return valid
 
-    def _ahead(self, chunk: Chunk, valid: Valid, out: Outbox) -> bool:
+    def _in_local_time(self, chunk: Chunk, out: Outbox) -> Iterator[Valid]:
+        write = self._local.write
+        for record, sent, review in self._validate(chunk, out):
+            occurred = write(sent["occurred_at"], review["occurred_at"])
+            received_at = review.get("received_at")
+            yield record, review, occurred, write(sent["received_at"], received_at) if received_at else occurred
+
+    def _ahead(self, chunk: Chunk, record: Any, review: Review, out: Outbox) -> bool:
         """Refuse a review from the future."""
-        record, _, review = valid
         if review["occurred_at"].timestamp() * 1000 <= record.timestamp + _FUTURE_MS:
             return False
         self._refuse(
@@ -97,8 +104,8 @@ class Enrich:
         )
         return True
 
-    def _validate(self, chunk: Chunk, out: Outbox) -> Iterator[Valid]:
-        """Records that are reviews. Validated together: half the cost of one by one."""
+    def _validate(self, chunk: Chunk, out: Outbox) -> Iterator[tuple[Any, dict[str, Any], Review]]:
+        """Records that are reviews, the document each holds, the review. Together: half the cost of one by one."""
         documents: list[Any] = []
         records: list[Any] = []
         for record in chunk.records:
@@ -136,15 +143,12 @@ class Enrich:
             review.get("window_id"), review.get("staff_id"), review.get("service_id"), review["occurred_at"]
         )
 
-    def enrich(self, sent: Mapping[str, Any], review: Review, match: Match) -> tuple[bytes, bytes]:
+    def enrich(self, review: Review, occurred: str, received: str, match: Match) -> tuple[bytes, bytes]:
         """The enriched record as JSON, and the hash of what was sent (8 bytes).
 
         JSON is put together from fragments: what follows from the reference, or from what was found in the text, is
         the same for many reviews and written once. Ids, channels and times need no escaping (schemas/fields.py).
         """
-        occurred = self._local.write(sent["occurred_at"], review["occurred_at"])
-        received_at = review.get("received_at")
-        received = self._local.write(sent["received_at"], received_at) if received_at else occurred
         own = (
             f'{{"review_id":"{review["review_id"]}","occurred_at":"{occurred}","received_at":"{received}",'
             f'"rating":{review["rating"]},"channel":"{review["channel"]}",'
