@@ -48,7 +48,7 @@ PROGRAMS = {
 }
 #: The worker as it is shipped: two hops, exact counts with their changelog, cases, alerts, ClickHouse in the process.
 EXACT = "haochaping-exact"
-PATIENCE = 120  # seconds a run may take
+PATIENCE = 300  # seconds a run may take
 SOURCE = "bench-reviews"
 
 
