@@ -1,10 +1,11 @@
 """Cases and alerts as rows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from sinks.base import Columns
-from sinks.schema.tables import TABLES
+from sinks.schema.tables import TABLES, Kind
 from streams.schemas.alert import Alert
 from streams.schemas.case import Case
 
@@ -20,12 +21,17 @@ def alert_columns(alerts: Sequence[Alert]) -> Columns:
 
 
 def _columns(table: str, records: Sequence[Case] | Sequence[Alert]) -> Columns:
-    names = [column.name for column in TABLES[table].columns]
-    return {name: [_plain(getattr(record, name)) for record in records] for name in names}
+    columns: dict[str, Sequence[Any]] = {}
+    for column in TABLES[table].columns:
+        values = map(attrgetter(column.name), records)
+        plain = _PLAIN.get(column.kind)
+        columns[column.name] = list(values if plain is None else map(plain, values))
+    return columns
 
 
-def _plain(value: Any) -> Any:
-    """What both drivers take: lists for tuples, 0 and 1 for booleans."""
-    if isinstance(value, tuple):
-        return list(value)
-    return int(value) if isinstance(value, bool) else value
+#: What both drivers take where a value is not one already: lists for tuples, 0 and 1 for booleans.
+_PLAIN: dict[Kind, Callable[[Any], Any]] = {
+    "texts": list,
+    "flag": int,
+    "maybe flag": lambda value: None if value is None else int(value),
+}
