@@ -17,12 +17,12 @@ earlier one said.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Literal
+from datetime import datetime, time, timedelta
+from functools import lru_cache
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from streams.rules.cases import Facts, gather, on_time
+from streams.rules.cases import Facts, gather
 from streams.rules.deadlines import DeadlineRules
 from streams.schemas.alert import Alert, AlertKind, Severity
 from streams.schemas.case import Opening
@@ -33,17 +33,21 @@ INSTANT = datetime.resolution
 
 Step = Literal["callback", "rectify"]
 
+#: When a timer or an alert ended, and why.
+End = tuple[datetime, str]
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """One timer's run: what is due when, and when and why it stopped, if it did."""
+
+class Span(NamedTuple):
+    """One timer's run: what is due when, and when and why it stopped, if it did.
+
+    A tuple, because four are made for every deadline that passes, and many may pass at one midnight.
+    """
 
     step: Step
     soon: datetime
     due: datetime
     done_at: datetime | None
-    dismissed_at: datetime | None
-    extended_at: datetime | None = None  # of a span that an extension ended
+    stop: End | None
 
     @property
     def soon_kind(self) -> AlertKind:
@@ -55,10 +59,9 @@ class Span:
         """The alert that it has passed."""
         return "callback_overdue" if self.step == "callback" else "rectify_overdue"
 
-    def stop(self) -> tuple[datetime, str] | None:
-        """The first of done, dismissed and extended; of several at one instant the first of these."""
-        ends = ((self.done_at, "done"), (self.dismissed_at, "dismissed"), (self.extended_at, "extended"))
-        return min(((at, why) for at, why in ends if at is not None), key=lambda end: end[0], default=None)
+    def runs_beyond(self, at: datetime) -> bool:
+        """Whether nothing has stopped it by then, the instant included."""
+        return self.stop is None or self.stop[0] > at
 
 
 def timer_alerts(
@@ -110,19 +113,13 @@ def next_moment(opening: Opening, events: Iterable[CaseEvent], rules: DeadlineRu
 
 def moment_after(opening: Opening, facts: Facts, rules: DeadlineRules, now: datetime) -> datetime | None:
     """The same, from what was gathered."""
-    spans = _spans(opening, facts, rules)
-    moments = sorted({moment for span in spans for moment in (span.soon, span.due + INSTANT) if moment > now})
-    if not moments:
-        return None
-
-    def view(at: datetime) -> object:
-        """All that time decides."""
-        callback = on_time(facts.called_back_at, facts.callback_due, facts.dismissed_at, at)
-        rectify = on_time(facts.done_at, facts.rectify_due, facts.dismissed_at, at)
-        return callback, rectify, {kind: rest for kind, *rest in _following(spans, at)}
-
-    present = view(now)
-    return next((moment for moment in moments if view(moment) != present), None)
+    moments = [
+        moment
+        for span in _spans(opening, facts, rules)
+        for at, moment in ((span.soon, span.soon), (span.due, span.due + INSTANT))
+        if moment > now and span.runs_beyond(at)
+    ]
+    return min(moments, default=None)
 
 
 def _spans(opening: Opening, facts: Facts, rules: DeadlineRules) -> list[Span]:
@@ -133,7 +130,7 @@ def _spans(opening: Opening, facts: Facts, rules: DeadlineRules) -> list[Span]:
         lead = rules.callback_lead if callback else rules.rectify_lead
         done_at = facts.called_back_at if callback else facts.done_at
         # A lead longer than the time there is: due soon from the beginning, not before it.
-        return Span(step, max(due - lead, begin), due, done_at, facts.dismissed_at, extended_at)
+        return Span(step, max(due - lead, begin), due, done_at, _stop(done_at, facts.dismissed_at, extended_at))
 
     opened_at, extended_at = opening.opened_at, facts.extended_at
     spans = [span("callback", facts.callback_due, opened_at)]
@@ -146,22 +143,30 @@ def _spans(opening: Opening, facts: Facts, rules: DeadlineRules) -> list[Span]:
     ]
 
 
+def _stop(done_at: datetime | None, dismissed_at: datetime | None, extended_at: datetime | None) -> End | None:
+    """The first of done, dismissed and extended (of a span that an extension ends); at one instant the first named."""
+    ends = [
+        (at, why)
+        for at, why in ((done_at, "done"), (dismissed_at, "dismissed"), (extended_at, "extended"))
+        if at is not None
+    ]
+    return min(ends, key=lambda end: end[0]) if ends else None
+
+
 #: Kind, raised when, due when, and when and why it ended.
-_Following = tuple[AlertKind, datetime, datetime, tuple[datetime, str] | None]
+_Following = tuple[AlertKind, datetime, datetime, End | None]
 
 
 def _following(spans: Iterable[Span], now: datetime) -> Iterator[_Following]:
     """The alerts that follow from the timers; of two of one kind the later one counts."""
     for span in spans:
-        stop = span.stop()
-        if now >= span.soon and (stop is None or stop[0] > span.soon):
-            if stop is not None and stop[0] <= span.due:
-                end: tuple[datetime, str] | None = stop
-            else:
+        if now >= span.soon and span.runs_beyond(span.soon):
+            end = span.stop
+            if span.runs_beyond(span.due):
                 end = (span.due, "overdue") if now > span.due else None
             yield span.soon_kind, span.soon, span.due, end
-        if now > span.due and (stop is None or stop[0] > span.due):
-            end = (stop[0], "done_late" if stop[1] == "done" else stop[1]) if stop else None
+        if now > span.due and span.runs_beyond(span.due):
+            end = (span.stop[0], "done_late" if span.stop[1] == "done" else span.stop[1]) if span.stop else None
             yield span.overdue_kind, span.due, span.due, end
 
 
@@ -172,7 +177,7 @@ def _withdrawn(opening: Opening, facts: Facts, rules: DeadlineRules, earlier: Al
     overdue = earlier.kind == span.overdue_kind
     if span.done_at is not None and span.done_at <= raised_at:
         why = "met_in_time" if overdue else "done"
-    elif span.dismissed_at is not None and span.dismissed_at <= raised_at:
+    elif facts.dismissed_at is not None and facts.dismissed_at <= raised_at:
         why = "dismissed"
     elif raised_at == (span.due if overdue else span.soon):
         return
@@ -199,15 +204,15 @@ def _alert(
     raised_at: datetime,
     due: datetime,
     zone: ZoneInfo,
-    end: tuple[datetime, str] | None,
+    end: End | None,
 ) -> Alert:
     severity, title, title_en = _WORDS[kind]
-    place = (
+    place, place_en = _place(
         opening.department_name or opening.department_id,
         opening.hall_name or opening.hall_id,
         opening.window_name or opening.window_id,
+        opening.channel,
     )
-    named = list(dict.fromkeys(filter(None, place)))
     when = _local(due, zone)
     return Alert(
         alert_id=f"{kind}:{opening.case_id}",
@@ -229,14 +234,23 @@ def _alert(
         case_id=opening.case_id,
         review_ids=(opening.case_id,),
         cause=opening.cause,
-        title=title.format(place=" ".join(named) or f"渠道 {opening.channel}", due=when),
-        title_en=title_en.format(place=", ".join(named) or f"channel {opening.channel}", due=when),
+        title=title.format(place=place, due=when),
+        title_en=title_en.format(place=place_en, due=when),
     )
 
 
+# Thousands of cases may be due at one midnight, and there are only so many windows.
+@lru_cache(maxsize=1024)
+def _place(department: str | None, hall: str | None, window: str | None, channel: str) -> tuple[str, str]:
+    """Where it was, in Chinese and in English; a review of no place is named by its channel."""
+    named = list(dict.fromkeys(filter(None, (department, hall, window))))
+    return " ".join(named) or f"渠道 {channel}", ", ".join(named) or f"channel {channel}"
+
+
+@lru_cache(maxsize=1024)
 def _local(due: datetime, zone: ZoneInfo) -> str:
     """A due time as people write it: the end of a day is its 24:00."""
-    local = due.astimezone(zone)
-    if (local.hour, local.minute, local.second, local.microsecond) == (0, 0, 0, 0):
+    local = due.astimezone(zone).replace(tzinfo=None)
+    if local.time() == time.min:
         return f"{local.date() - timedelta(days=1)} 24:00"
-    return f"{local:%Y-%m-%d %H:%M}"
+    return local.isoformat(" ", "minutes")
