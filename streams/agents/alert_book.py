@@ -2,9 +2,9 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import fields, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -17,7 +17,6 @@ from streams.schemas.alert import Alert
 from streams.schemas.case import Case
 
 _ALERT = TypeAdapter(Alert)
-T = TypeVar("T", Alert, Case)
 
 #: Kind of its changelog keys.
 ALERT = b"a"
@@ -41,19 +40,21 @@ class AlertBook:
     def announce(
         self, owner: str, alerts: Iterable[Alert], now: datetime, version: int, *, again: bool = False
     ) -> list[Alert]:
-        """Those of `alerts` that say something new (or all, if `again`), dated and versioned, and now announced."""
+        """Those of `alerts` that say something new (or all, if `again`), dated and versioned, and now announced.
+
+        `alerts` were derived for this call: they are what is kept.
+        """
         book, changed = self._announced[owner], []
         for alert in alerts:
             known = book.get(alert.alert_id)
-            detected_at = known.detected_at if known else now
-            same = known is not None and replace(alert, detected_at=detected_at, version=known.version) == known
+            same = alert == known
             if same and not again:
                 continue
             # Whatever is new outdoes what was said before; read again after a crash, an old record takes nothing back.
-            newer = max(version, known.version if same else known.version + 1) if known else version
-            news = replace(alert, detected_at=detected_at, version=newer)
-            self._put(owner, news)
-            changed.append(news)
+            alert.version = max(version, known.version if same else known.version + 1) if known else version
+            alert.detected_at = known.detected_at if known else now
+            self._put(owner, alert)
+            changed.append(alert)
         return changed
 
     def forget(self, owner: str, before: datetime) -> list[Message]:
@@ -107,28 +108,24 @@ def _key(owner: str, alert_id: str) -> bytes:
     return ALERT + f"{alert_id}|{owner}".encode()  # an owner may have `|` in it, an id has not
 
 
-def localised(value: T, zone: ZoneInfo) -> T:
-    """The same alert or case with its instants in local time, as people read them."""
-    times: dict[str, Any] = {}
-    for name in _INSTANTS[type(value)]:
-        time: datetime | None = getattr(value, name)
-        if time is not None:
-            times[name] = time.astimezone(zone)
-    return replace(value, **times)
+class LocalJson:
+    """Writes alerts and cases as JSON, their instants in local time, as people read them."""
 
+    def __init__(self, zone: ZoneInfo) -> None:
+        # A deadline stands in its case and in its alerts, and many cases may have the same.
+        self._local = lru_cache(maxsize=4096)(lambda instant: instant.astimezone(zone).isoformat())
 
-#: The names of the fields that are instants.
-_INSTANTS = {
-    of: [field.name for field in fields(of) if field.type in (datetime, datetime | None)] for of in (Alert, Case)
-}
+    def write(self, value: Alert | Case) -> bytes:
+        """One of them."""
+        return orjson.dumps(value, default=self._local, option=orjson.OPT_PASSTHROUGH_DATETIME)
 
 
 class Announcer:
     """Where announced alerts go: the topic, the sink, the metrics, the board."""
 
-    def __init__(self, topic: str, zone: ZoneInfo, metrics: Metrics, publish: Callable[[str, Any], None]) -> None:
+    def __init__(self, topic: str, json: LocalJson, metrics: Metrics, publish: Callable[[str, Any], None]) -> None:
         self._topic = topic
-        self._zone = zone
+        self._json = json
         self._metrics = metrics
         self._publish = publish
         self._shown: set[tuple[str, str]] = set()
@@ -145,9 +142,9 @@ class Announcer:
     def give(self, alerts: Sequence[Alert], known: Container[str], out: Outbox) -> None:
         """Give out alerts just announced; those whose ids were `known` before are not counted again."""
         for alert in alerts:
-            local = localised(alert, self._zone)
-            out.produce(self._topic, alert.alert_id.encode(), orjson.dumps(local))
-            self._publish("alert", local)
+            written = self._json.write(alert)
+            out.produce(self._topic, alert.alert_id.encode(), written)
+            self._publish("alert", orjson.Fragment(written))
             if alert.alert_id not in known:
                 self._metrics.alerts.labels(alert.kind, alert.severity).inc()
 

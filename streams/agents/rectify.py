@@ -8,14 +8,16 @@ order it came in (rules/cases.py, rules/timers.py).
 import heapq
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 import orjson
 
 from sinks.schema import case_columns
 from streams.agents.aggregate import KIND_HEADER, OPENING
-from streams.agents.alert_book import Announcer, announcement, localised
+from streams.agents.alert_book import Announcer, LocalJson, announcement
 from streams.agents.case_events import SOURCE_HEADER, SOURCE_KEY_HEADER, parse_event
 from streams.agents.rectify_memory import CLOCK_KEY, OPENING_KEY, Dossier, Event, News, RectifyMemory
 from streams.agents.refusals import Reason, Refusals
@@ -70,7 +72,8 @@ class Rectify:
         self.memories = memories
         self._topics = topics
         self._zone = settings.zone
-        self._announcer = Announcer(topics.alerts.name, settings.zone, metrics, publish)
+        self._json = LocalJson(settings.zone)
+        self._announcer = Announcer(topics.alerts.name, self._json, metrics, publish)
         self._rules = DeadlineRules.from_settings(settings)
         self._keep = timedelta(days=settings.repeat_window_days) + LATENESS
         self._clock = clock
@@ -231,14 +234,13 @@ class Rectify:
         case, facts = self._derive(dossier, now)
         memory.derived(dossier, case)
         if case != before or again:
-            local = localised(case, self._zone)
-            out.produce(self._topics.cases.name, case_id.encode(), orjson.dumps(local))
+            written = self._json.write(case)
+            out.produce(self._topics.cases.name, case_id.encode(), written)
             news.cases.append(case)
-            self._publish("case", local)
+            self._publish("case", orjson.Fragment(written))
             # Dismissed reviews count for nothing and closed ones are handled: the incidents say so. Of time they don't.
-            incident = _incident(case)
-            if again or before is None or incident != _incident(before):
-                self._report_incident(incident, case.version, out)
+            if again or before is None or _says(case) != _says(before):
+                self._report_incident(_incident(case), case.version, out)
         announced = dict(memory.book.about(case_id))
         derived = alerts_of(dossier.opening, facts, self._rules, now, announced)
         alerts = memory.book.announce(case_id, derived, self._clock.now(), case.version, again=again)
@@ -303,20 +305,15 @@ class Rectify:
 
 def _incident(case: Case) -> Incident:
     """What a case adds to the groups it belongs to."""
-    return Incident(
-        review_id=case.case_id,
-        occurred_at=case.occurred_at,
-        department_id=case.department_id,
-        department_name=case.department_name,
-        hall_id=case.hall_id,
-        hall_name=case.hall_name,
-        window_id=case.window_id,
-        staff_id=case.staff_id,
-        staff_name=case.staff_name,
-        service_id=case.service_id,
-        service_name=case.service_name,
-        categories=case.categories,
-        cause=case.cause,
-        closed_at=case.rectified_at and case.replied_at and max(case.rectified_at, case.replied_at),
-        dismissed_at=case.dismissed_at,
-    )
+    closed_at = case.rectified_at and case.replied_at and max(case.rectified_at, case.replied_at)
+    return Incident(review_id=case.case_id, closed_at=closed_at, **dict(zip(_SAME, _same(case), strict=True)))
+
+
+#: Fields of an incident that stand in its case under the same name, and their values.
+_SAME = [each.name for each in fields(Incident) if each.name not in ("review_id", "closed_at")]
+_same = attrgetter(*_SAME)
+
+
+def _says(case: Case) -> tuple[object, ...]:
+    """All that a case's incident follows from."""
+    return case.rectified_at, case.replied_at, *_same(case)

@@ -120,8 +120,10 @@ class RectifyMemory:
 
     def derived(self, dossier: Dossier, case: Case | None) -> None:
         """Note what follows of a dossier; None: to be derived anew."""
-        self.duties.subtract(_duties(dossier.case))
-        self.duties.update(_duties(case))
+        for duty in _duties(dossier.case):
+            self.duties[duty] -= 1
+        for duty in _duties(case):
+            self.duties[duty] += 1
         dossier.case = case
 
     def recall(self, key: bytes, value: bytes | None) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter
 
-from streams.agents.alert_book import ALERT, AlertBook, Announcer, announcement
+from streams.agents.alert_book import ALERT, AlertBook, Announcer, LocalJson, announcement
 from streams.metrics import MAX_REPEAT_SERIES, Metrics
 from streams.rules.history import History, Incident
 from streams.rules.repeats import repeat_category, repeat_staff
@@ -149,7 +149,7 @@ class Repeat:
         self.memories = memories
         self._topics = topics
         self._zone = settings.zone
-        self._announcer = Announcer(topics.alerts.name, settings.zone, metrics, publish)
+        self._announcer = Announcer(topics.alerts.name, LocalJson(settings.zone), metrics, publish)
         self._window = timedelta(days=settings.repeat_window_days)
         self._minimum = settings.category_repeat_min
         self._clock = clock

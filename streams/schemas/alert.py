@@ -1,6 +1,6 @@
 """An alert as published (topic `alerts`): one `alert_id` is one alert for ever. Source: CONTRACT §3."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -16,9 +16,14 @@ AlertKind = Literal[
 Severity = Literal["info", "warning", "critical"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Alert:
-    """One alert's latest state. Times are aware; `review_ids` are oldest first."""
+    """One alert's latest state. Times are aware; `review_ids` are oldest first.
+
+    Two are equal if they say the same, whenever that was seen and in whichever version: what the shell sets is not
+    compared. It is set once, on the alert just derived (agents/alert_book.py), and nothing else is ever changed. To
+    copy frozen alerts would cost a fifth of the time in which thousands of deadlines pass at one midnight.
+    """
 
     alert_id: str
     kind: AlertKind
@@ -27,7 +32,7 @@ class Alert:
     resolution: str | None = None
     raised_at: datetime
     resolved_at: datetime | None = None
-    detected_at: datetime | None = None  # when the pipeline saw it: set by the shell
+    detected_at: datetime | None = field(default=None, compare=False)  # when the pipeline saw it: set by the shell
     department_id: str | None = None
     department_name: str | None = None
     hall_id: str | None = None
@@ -47,4 +52,4 @@ class Alert:
     cause: str | None = None
     title: str = ""
     title_en: str = ""
-    version: int = 0  # set by the shell
+    version: int = field(default=0, compare=False)  # set by the shell
