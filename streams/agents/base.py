@@ -50,8 +50,8 @@ class TimedAgent(StatefulAgent, Protocol):
     def due(self, now: datetime) -> bool:
         """Whether something has fallen due by `now` that a tick has not looked at."""
 
-    def confirm(self, out: Outbox) -> None:
-        """What the last tick announced is safe: write to the changelog that it was announced."""
+    def confirm(self, out: Outbox) -> bool:
+        """What was announced is safe: write so to the changelog, or as much of it as a tick; is there more?"""
 
     def retract(self) -> None:
         """What the last tick announced may be lost: announce it again at the next."""

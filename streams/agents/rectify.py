@@ -36,8 +36,8 @@ from streams.schemas.case import Case
 from streams.settings import Settings
 from streams.topics import Topics
 
-#: Cases of a partition looked at in one go, so that nothing else waits longer than a fraction of a second.
-AT_ONCE = 250
+#: Cases looked at in one go, shared among the partitions, so that nothing else waits longer than a tenth of a second.
+AT_ONCE = 500
 
 #: How long an event waits for its case.
 ORPHAN = timedelta(days=7)
@@ -159,11 +159,11 @@ class Rectify:
     def tick(self, now: datetime, out: Outbox) -> bool:
         """Look at the cases for which a moment has come, the longest due first, but at no more than AT_ONCE."""
         self._looked_at = max(self._looked_at, now)
-        news = News()
+        news, share = News(), self._share()
         for partition in self.memories:
             memory = self.memories[partition]
             due: dict[str, None] = {}
-            while memory.moments and memory.moments[0][0] <= now and len(due) < AT_ONCE:
+            while memory.moments and memory.moments[0][0] <= now and len(due) < share:
                 due[heapq.heappop(memory.moments)[1]] = None
             for case_id in due:
                 if case_id in memory.dossiers and memory.dossiers[case_id].opening is None:
@@ -175,24 +175,31 @@ class Rectify:
         self._sink(news, out)
         return self.due(now)
 
+    def _share(self) -> int:
+        """A partition's share of what is done in one go."""
+        return max(1, AT_ONCE // max(1, len(list(self.memories))))
+
     def due(self, now: datetime) -> bool:
         """Whether a moment has come that nobody has looked at."""
         moments = [self.memories[partition].moments for partition in self.memories]
         return any(heap and heap[0][0] <= now for heap in moments)
 
-    def confirm(self, out: Outbox) -> None:
-        """The announcements of the last tick are safe: remember them as made."""
+    def confirm(self, out: Outbox) -> bool:
+        """The announcements of the last tick are safe: remember them as made, as many in one go as a tick looks at."""
+        more, share = False, self._share()
         for partition in self.memories:
             memory = self.memories[partition]
-            for case_id, alert_id in memory.unconfirmed:
-                alert = memory.book.about(case_id).get(alert_id)
-                if alert is not None:
-                    self._keep_announced(partition, case_id, [alert], out)
             if memory.unconfirmed and self._clock.by_events:
                 changelog = out.messages[self._topics.rectify_changelog.name][partition]
                 changelog.append((CLOCK_KEY, self._looked_at.isoformat().encode(), [], None))
-            memory.unconfirmed.clear()
+            for _ in range(min(share, len(memory.unconfirmed))):
+                (case_id, alert_id), _before = memory.unconfirmed.popitem()
+                alert = memory.book.about(case_id).get(alert_id)
+                if alert is not None:
+                    self._keep_announced(partition, case_id, [alert], out)
             self._delete_gone(partition, out)
+            more |= bool(memory.unconfirmed)
+        return more
 
     def retract(self) -> None:
         """The announcements of the last tick may be lost: forget that they were made, and look again."""

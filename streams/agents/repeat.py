@@ -245,7 +245,7 @@ class Repeat:
         """What time changes here waits for the next tick."""
         return False
 
-    def confirm(self, out: Outbox) -> None:
+    def confirm(self, out: Outbox) -> bool:
         """The announcements of the last tick are safe: remember them as made."""
         for partition, group, alert_id, _ in self._unconfirmed:
             if partition in list(self.memories):
@@ -254,6 +254,7 @@ class Repeat:
                     changelog = out.messages[self._topics.repeat_changelog.name][partition]
                     changelog.append(announcement(group, alert))
         self._unconfirmed.clear()
+        return False
 
     def retract(self) -> None:
         """The announcements of the last tick may be lost: forget that they were made."""

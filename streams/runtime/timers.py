@@ -1,7 +1,7 @@
 """Deadlines: tells timed agents that time has passed."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -70,14 +70,8 @@ class Timers:
         """
         async with self._ticking:
             now: datetime = self._clock.now()
-            due, safe = list(self._agents), []
             try:
-                while due:
-                    out = Outbox(self._partitions)
-                    due = [agent for agent in due if agent.tick(now, out)]
-                    if out.messages or out.rows:
-                        safe.append(await self._checkpoint.add(out))
-                    await asyncio.sleep(0)  # thousands of deadlines at one midnight must not hold up all else
+                safe = await self._slice_by_slice(lambda agent, out: agent.tick(now, out))
                 self._last = now
                 if not safe:
                     return
@@ -89,7 +83,18 @@ class Timers:
                 if (task := asyncio.current_task()) is not None and task.cancelling():
                     raise
                 return
-            confirmed = Outbox(self._partitions)
-            for agent in self._agents:
-                agent.confirm(confirmed)
-            await self._checkpoint.add(confirmed)
+            await self._slice_by_slice(lambda agent, out: agent.confirm(out))
+
+    async def _slice_by_slice(self, step: Callable[[TimedAgent, Outbox], bool]) -> list[asyncio.Future[None]]:
+        """Let every agent take a step until none has more to do; returns what is done once all it gave is safe.
+
+        Thousands of deadlines at one midnight must not hold up all else: not the chunks, not the group's heartbeats.
+        """
+        agents, safe = list(self._agents), []
+        while agents:
+            out = Outbox(self._partitions)
+            agents = [agent for agent in agents if step(agent, out)]
+            if out.messages or out.rows:
+                safe.append(await self._checkpoint.add(out))
+            await asyncio.sleep(0)
+        return safe
