@@ -154,15 +154,16 @@ class _Reading:
                 wrong |= about & word.bad  # 希望不要再排那么久
             if wrong:
                 self._complain(*self._categories(wrong))
-            asked = about & (word.asked | (word.good if self._asks_for_more(end) else 0))
+            elif denied:
+                self._complain(word.lacks)  # 指南没有更新
+            asked = about & (word.asked | (word.good if self._asks_for_more(end) or self._is_wished(at, token) else 0))
             if asked:
                 self._ask(self._categories(asked)[0])
         elif denied:
             self._complain(word.lacks | (word.says if self._wished_here else 0))
         else:
             self._complain(word.says, word.weak, word.vague)
-            if self._wished_here:
-                self._ask(word.lacks)  # 希望提前告知
+            self._ask(word.lacks, self._wished_here)  # 希望提前告知
         if word.praises and not denied and not self._past:
             self._praised = True
         if word.lacks:
@@ -175,17 +176,24 @@ class _Reading:
         self._weak |= weak
         self._vague |= vague
 
-    def _ask(self, categories: int) -> None:
+    def _ask(self, categories: int, wished: bool | None = None) -> None:
         """A complaint if the sentence wishes, or a 就更好了 follows."""
         if self._past:
             return
-        if self._wish:
+        if self._wish if wished is None else wished:
             self._found |= categories
         self._asked |= categories
 
     def _asks_for_more(self, end: int) -> bool:
         rest = self._text[end : end + 3]
         return rest.startswith(_SOFTENED) and "了" not in rest and "赞" not in rest
+
+    def _is_wished(self, at: int, token: Token) -> bool:
+        """Whether a wish is for an aspect to be good (希望系统稳定), and not about what is (希望这样的好服务…)."""
+        _, end, word = token
+        return (
+            self._wished_here and self._text[end : end + 1] != "的" and not self._aspect_behind(at, word.good, _BEHIND)
+        )
 
     # What is denied
 

@@ -61,16 +61,18 @@ _QUICKLY = (
     r"(?:以?内|之内|左右)?(?:的?(?:时间|功夫|工夫))?(?:[就便](?=[办搞弄解处拿好完全能可出下轮叫到审批做结搞收给帮])"
     r"(?!办了?[一二三四五六七八九十几两0-9])|(?:全部?|都)(?=办[完好结妥成]|搞定|弄[好完]|拿到))"
 )
+_DONE = r"(?:搞定|办[完好结妥])"  # 半小时搞定; but not 等了半小时办完
 
 #: An expression of time; matching is longest first at one place.
 DURATION = (
     # The look-ahead only saves time: nothing else can begin one.
     r"(?=[0-9零一二两俩三仨四五六七八九十百几数半个整大小老全片不没未用要少只仅才最])"
-    rf"(?:{_LESS}{_ABOUT}(?:{_COUNTED}|{_MOMENT})|{_COUNTED}(?:以上|左右)?(?:{_QUICKLY}|以?内|之内)?"
-    rf"|(?:{_HALF_DAY})(?:{_QUICKLY})?|{_MOMENT})"
+    rf"(?:{_LESS}{_ABOUT}(?:{_COUNTED}|{_MOMENT})|(?<![了才要])(?:{_COUNTED}|{_HALF_DAY}){_DONE}"
+    rf"|{_COUNTED}(?:以上|左右)?(?:{_QUICKLY}|以?内|之内)?"
+    rf"|{_HALF_DAY}(?:{_QUICKLY})?|{_MOMENT})"
 )
 
-_SHORT = re.compile(rf"{_LESS}|.*[内就便全部都]$|(?:{_MOMENT})$")
+_SHORT = re.compile(rf"{_LESS}|.*(?:[内就便全部都]|{_DONE})$|(?:{_MOMENT})$")
 _VALUE = re.compile(rf"({_NUMBER})\s*[多几来]?个?(半)?[多几来]?个?\s*({_UNIT})")
 
 

@@ -299,6 +299,10 @@ def _all_meanings(draft: _Draft) -> dict[str, Word]:
         word = meanings.get(entry, Word())
         if word.part is not Part.NEUTRAL:
             meanings[entry] = word | part
+    for entry, word in meanings.items():
+        positive = meanings.get(entry[1:]) if entry[0] == "不" else None
+        if positive and word.part is None:
+            meanings[entry] = word | Word(bad=positive.good)  # 不清晰 is bad wherever 清晰 is good
     for entry in _entries("", ["@praise"], draft) if "praise" in draft.lists else ():
         if entry in meanings:
             meanings[entry] |= Word(praises=True)
