@@ -31,8 +31,8 @@ _DAY_MS = 24 * 60 * 60 * 1000
 KIND_HEADER = "hcp-kind"
 OPENING = b"opening"
 
-#: A record to give effect to: (record, enriched review).
-Admitted = tuple[Any, dict[str, Any]]
+#: A record to give effect to: (record, enriched review, hash of what was sent).
+Admitted = tuple[Any, dict[str, Any], bytes]
 
 #: Columns of the table `reviews` that stand in the enriched record under the same name.
 _SAME = (
@@ -59,6 +59,7 @@ _SAME = (
 _FLAGS = ("three_match", "bad", "hidden_negative")
 _FIELDS = (*_SAME, *_FLAGS, "occurred_at", "received_at", "matched")
 _VALUES = itemgetter(*_FIELDS)
+_RATED = itemgetter("rating", "channel")
 
 
 class Aggregate:
@@ -99,9 +100,9 @@ class Aggregate:
         changelog = out.messages[self._changelog][chunk.partition]
         admitted, news = self._admit(chunk, memory, out)
         if admitted:
-            rows = map(_VALUES, [review for _, review in admitted])
+            rows = map(_VALUES, [review for _, review, _ in admitted])
             reviews = dict(zip(_FIELDS, zip(*rows, strict=True), strict=True))
-            offsets = [record.offset for record, _ in admitted]
+            offsets = [record.offset for record, _, _ in admitted]
             facts = _facts(reviews, offsets)
             newest = max(max(facts["occurred_at"]), max(facts["received_at"]))
             self._clock.observe(EPOCH + timedelta(microseconds=newest))
@@ -121,14 +122,14 @@ class Aggregate:
             changelog += kept
             out.insert("daily_cells", cells)
             out.insert("reviews", facts)
-            for record, review in admitted:
+            for record, review, _ in admitted:
                 if review["bad"]:
                     self._open_case(record, out)
-        self._count(news)
+        self._count([review for _, review, _ in news])
         changelog += memory.keep(
-            [review["review_id"] for _, review in news],
-            [record.offset for record, _ in news],
-            [_content(record) for record, _ in news],
+            [review["review_id"] for _, review, _ in news],
+            [record.offset for record, _, _ in news],
+            [content for _, _, content in news],
             max([record.timestamp for record in chunk.records]),
         )
         changelog += memory.expire(self._keep_ms)
@@ -144,10 +145,11 @@ class Aggregate:
             verdict = Verdict.NEW if known is None else judge(known, record.offset, content)
             if verdict is Verdict.NEW:
                 seen[review_id] = remember(record.offset, content)
-                news.append((record, review))
-                admitted.append((record, review))
+                new = record, review, content
+                news.append(new)
+                admitted.append(new)
             elif verdict is Verdict.AGAIN:
-                admitted.append((record, review))
+                admitted.append((record, review, content))
             elif verdict is Verdict.DUPLICATE:
                 self._metrics.duplicates.inc()
             else:
@@ -165,10 +167,10 @@ class Aggregate:
     def _open_case(self, record: Any, out: Outbox) -> None:
         out.produce(self._case_inputs, record.key, record.value, ((KIND_HEADER, OPENING),), timestamp=record.timestamp)
 
-    def _count(self, news: Sequence[Admitted]) -> None:
-        for (rating, channel), number in Counter((review["rating"], review["channel"]) for _, review in news).items():
+    def _count(self, news: Sequence[dict[str, Any]]) -> None:
+        for (rating, channel), number in Counter(map(_RATED, news)).items():
             self._metrics.reviews.labels(str(rating), channel).inc(number)
-        for _, review in news:
+        for review in news:
             if not review["three_match"]:
                 for entity, matched in review["matched"].items():
                     # An online review has no window: only an id that leads nowhere is a failure to match.
