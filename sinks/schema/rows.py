@@ -1,11 +1,13 @@
 """Cases and alerts as rows."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
 from sinks.base import Columns
 from sinks.schema.tables import TABLES, Kind
+from streams.rules.local_time import EPOCH
 from streams.schemas.alert import Alert
 from streams.schemas.case import Case
 
@@ -29,8 +31,14 @@ def _columns(table: str, records: Sequence[Case] | Sequence[Alert]) -> Columns:
     return columns
 
 
-#: What both drivers take where a value is not one already: lists for tuples, 0 and 1 for booleans.
+def _microseconds(instant: datetime | None) -> int | None:
+    return None if instant is None else (instant - EPOCH) // datetime.resolution
+
+
+#: What both drivers take: lists for tuples, 0 and 1 for booleans, and whole µs for instants (see sinks/base.py).
 _PLAIN: dict[Kind, Callable[[Any], Any]] = {
+    "instant": _microseconds,
+    "maybe instant": _microseconds,
     "texts": list,
     "flag": int,
     "maybe flag": lambda value: None if value is None else int(value),

@@ -67,7 +67,7 @@ def test_an_alert_is_not_dated_before_its_reviews(fresh: Callable[[], tuple[Repe
     agent, _ = fresh()
     out = process(agent, [incident("a", FIRST), incident("b", FIRST + timedelta(days=30))])
     ((table, columns),) = out.rows
-    assert (table, columns["detected_at"]) == ("alerts", [FIRST + timedelta(days=30)])
+    assert (table, columns["detected_at"]) == ("alerts", [(FIRST + timedelta(days=30)).timestamp() * 1_000_000])
 
 
 def test_time_is_not_behind_what_is_remembered(fresh: Callable[[], tuple[Repeat, EventClock]]) -> None:
