@@ -261,7 +261,7 @@ class Worker:
             self.events.publish,
         )
         self.stateful: tuple[StatefulAgent, ...] = (aggregate, rectify, repeat)
-        self.timed: tuple[TimedAgent, ...] = (rectify, repeat)
+        self.timed: tuple[TimedAgent[Any], ...] = (rectify, repeat)
         self.agents: tuple[Agent, ...] = (
             enrich,
             aggregate,

@@ -1,7 +1,8 @@
 """What has been announced of each alert, so that each change is announced once."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -97,6 +98,20 @@ class AlertBook:
         fired = self.firing.pop(alert_id, None)
         if fired is not None:
             self.counts[fired.kind, fired.severity] -= 1
+
+
+@dataclass(slots=True)
+class Announced:
+    """Alerts that a tick announced, until that is safe."""
+
+    #: Partition, about what, the alert, and what was known of it before.
+    alerts: list[tuple[int, str, Alert, Alert | None]] = field(default_factory=list)
+
+    def standing(self, books: Mapping[int, AlertBook]) -> Iterator[tuple[int, str, Alert, Alert | None]]:
+        """Those that are still the latest of their id: what was said since has a way of its own to be remembered."""
+        for partition, owner, alert, before in self.alerts:
+            if partition in books and books[partition].about(owner).get(alert.alert_id) is alert:
+                yield partition, owner, alert, before
 
 
 def announcement(owner: str, alert: Alert) -> Message:

@@ -1,7 +1,7 @@
 """What every agent is to the pipeline."""
 
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from streams.runtime.chunks import Chunk
 from streams.runtime.memory import Memories
@@ -41,17 +41,21 @@ class StatefulAgent(Agent, Protocol):
         """Set the gauges that follow from the memories."""
 
 
-class TimedAgent(StatefulAgent, Protocol):
+#: What a tick announced, as its agent notes it.
+A = TypeVar("A")
+
+
+class TimedAgent(StatefulAgent, Protocol[A]):
     """An agent for which time alone changes something."""
 
-    def tick(self, now: datetime, out: Outbox) -> bool:
-        """Announce what has fallen due by `now`, or as much of it as takes a fraction of a second; is there more?"""
+    def tick(self, now: datetime, out: Outbox) -> A:
+        """Announce what has fallen due by `now`, or as much of it as takes a fraction of a second."""
 
     def due(self, now: datetime) -> bool:
         """Whether something has fallen due by `now` that a tick has not looked at."""
 
-    def confirm(self, out: Outbox) -> bool:
-        """What was announced is safe: write so to the changelog, or as much of it as a tick; is there more?"""
+    def confirm(self, announced: A, out: Outbox) -> None:
+        """What a tick announced is safe: write to the changelog that it was announced."""
 
-    def retract(self) -> None:
-        """What the last tick announced may be lost: announce it again at the next."""
+    def retract(self, announced: A) -> None:
+        """What a tick announced may be lost: announce it again at the next. Of several ticks the last is first."""

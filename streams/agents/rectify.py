@@ -17,16 +17,16 @@ import orjson
 
 from sinks.schema import case_columns
 from streams.agents.aggregate import KIND_HEADER, OPENING
-from streams.agents.alert_book import Announcer, LocalJson, announcement
+from streams.agents.alert_book import AlertBook, Announcer, LocalJson, announcement
 from streams.agents.case_events import SOURCE_HEADER, SOURCE_KEY_HEADER, parse_event
-from streams.agents.rectify_memory import CLOCK_KEY, OPENING_KEY, Dossier, Event, News, RectifyMemory
+from streams.agents.rectify_memory import CLOCK_KEY, OPENING_KEY, Dossier, Event, Look, News, RectifyMemory
 from streams.agents.refusals import Reason, Refusals
 from streams.agents.repeat import groups_of
 from streams.metrics import Metrics
 from streams.rules.cases import Facts, case_of, gather
 from streams.rules.deadlines import DeadlineRules
 from streams.rules.history import Incident
-from streams.rules.timers import alerts_of, moment_after
+from streams.rules.timers import alerts_of, moment_after, spans_of
 from streams.runtime.chunks import Chunk
 from streams.runtime.clock import BEGINNING, Clock
 from streams.runtime.memory import Memories
@@ -136,19 +136,13 @@ class Rectify:
                 out.messages[self._topics.rectify_changelog.name][chunk.partition].append((key, value, [], None))
             if new is not None:
                 touched[case_id] = touched.get(case_id, False) or not new
-        now, news = self._now(), News()
+        now, news = self._now(), News(self._clock.now())
         for case_id, again in touched.items():
             changed = self._look(memory, case_id, now, out, news, again=again)
             self._keep_announced(chunk.partition, case_id, changed, out)
         self._sink(news, out)
-        self._delete_gone(chunk.partition, out)
         expired = memory.expire(now, self._keep)
         out.messages[self._topics.rectify_changelog.name][chunk.partition].extend(expired)
-
-    def _delete_gone(self, partition: int, out: Outbox) -> None:
-        changelog = out.messages[self._topics.rectify_changelog.name][partition]
-        changelog.extend((event.changelog_key, None, [], None) for event in self.memories[partition].gone)
-        self.memories[partition].gone.clear()
 
     def _keep_announced(self, partition: int, case_id: str, alerts: list[Alert], out: Outbox) -> None:
         changelog = out.messages[self._topics.rectify_changelog.name][partition]
@@ -156,10 +150,11 @@ class Rectify:
 
     # Time ------------------------------------------------------------------------------------------------------
 
-    def tick(self, now: datetime, out: Outbox) -> bool:
+    def tick(self, now: datetime, out: Outbox) -> Look:
         """Look at the cases for which a moment has come, the longest due first, but at no more than AT_ONCE."""
         self._looked_at = max(self._looked_at, now)
-        news, share = News(), self._share()
+        look, news = Look(at=self._looked_at), News(self._clock.now())
+        share = max(1, AT_ONCE // max(1, len(list(self.memories))))
         for partition in self.memories:
             memory = self.memories[partition]
             due: dict[str, None] = {}
@@ -167,55 +162,49 @@ class Rectify:
                 due[heapq.heappop(memory.moments)[1]] = None
             for case_id in due:
                 if case_id in memory.dossiers and memory.dossiers[case_id].opening is None:
-                    self._refuse_orphans(memory, case_id, now, out)
+                    refused = self._refuse_orphans(memory, case_id, now, out)
+                    look.refused += [(partition, event) for event in refused]
                     continue
                 before = dict(memory.book.about(case_id))
                 for alert in self._look(memory, case_id, now, out, news):
-                    memory.unconfirmed.setdefault((case_id, alert.alert_id), before.get(alert.alert_id))
+                    look.alerts.append((partition, case_id, alert, before.get(alert.alert_id)))
         self._sink(news, out)
-        return self.due(now)
-
-    def _share(self) -> int:
-        """A partition's share of what is done in one go."""
-        return max(1, AT_ONCE // max(1, len(list(self.memories))))
+        return look
 
     def due(self, now: datetime) -> bool:
         """Whether a moment has come that nobody has looked at."""
         moments = [self.memories[partition].moments for partition in self.memories]
         return any(heap and heap[0][0] <= now for heap in moments)
 
-    def confirm(self, out: Outbox) -> bool:
-        """The announcements of the last tick are safe: remember them as made, as many in one go as a tick looks at."""
-        more, share = False, self._share()
-        for partition in self.memories:
-            memory = self.memories[partition]
-            if memory.unconfirmed and self._clock.by_events:
-                changelog = out.messages[self._topics.rectify_changelog.name][partition]
-                changelog.append((CLOCK_KEY, self._looked_at.isoformat().encode(), [], None))
-            for _ in range(min(share, len(memory.unconfirmed))):
-                (case_id, alert_id), _before = memory.unconfirmed.popitem()
-                alert = memory.book.about(case_id).get(alert_id)
-                if alert is not None:
-                    self._keep_announced(partition, case_id, [alert], out)
-            self._delete_gone(partition, out)
-            more |= bool(memory.unconfirmed)
-        return more
+    def confirm(self, announced: Look, out: Outbox) -> None:
+        """What a look gave is safe: remember alerts as announced, and delete what was refused."""
+        changelog = out.messages[self._topics.rectify_changelog.name]
+        for partition, case_id, alert, _ in announced.standing(self._books()):
+            changelog[partition].append(announcement(case_id, alert))
+        for partition, event in announced.refused:
+            changelog[partition].append((event.changelog_key, None, [], None))
+        if self._clock.by_events:
+            for partition in {partition for partition, *_ in announced.alerts}:
+                changelog[partition].append((CLOCK_KEY, announced.at.isoformat().encode(), [], None))
 
-    def retract(self) -> None:
-        """The announcements of the last tick may be lost: forget that they were made, and look again."""
-        for partition in self.memories:
-            memory = self.memories[partition]
-            for (case_id, alert_id), before in memory.unconfirmed.items():
-                memory.book.restore(case_id, alert_id, before)
-                dossier = memory.dossiers.get(case_id)
-                if dossier is not None:
-                    memory.derived(dossier, None)
+    def retract(self, announced: Look) -> None:
+        """What a look gave may be lost: forget that it was announced, and look again."""
+        books = self._books()
+        for partition, case_id, alert, before in announced.standing(books):
+            books[partition].restore(case_id, alert.alert_id, before)
+        for partition, case_id, *_ in announced.alerts:
+            if partition in books:
+                memory = self.memories[partition]
+                if case_id in memory.dossiers:
+                    memory.derived(memory.dossiers[case_id], None)
                 heapq.heappush(memory.moments, (BEGINNING, case_id))
-            memory.unconfirmed.clear()
-            for event in memory.gone:
-                memory.take(event)
-                heapq.heappush(memory.moments, (BEGINNING, event.event.case_id))
-            memory.gone.clear()
+        for partition, event in announced.refused:
+            if partition in books:
+                self.memories[partition].take(event)
+                heapq.heappush(self.memories[partition].moments, (BEGINNING, event.event.case_id))
+
+    def _books(self) -> dict[int, AlertBook]:
+        return {partition: self.memories[partition].book for partition in self.memories}
 
     # One case --------------------------------------------------------------------------------------------------
 
@@ -249,11 +238,12 @@ class Rectify:
             if again or before is None or _says(case) != _says(before):
                 self._report_incident(_incident(case), case.version, out)
         announced = dict(memory.book.about(case_id))
-        derived = alerts_of(dossier.opening, facts, self._rules, now, announced)
-        alerts = memory.book.announce(case_id, derived, self._clock.now(), case.version, again=again)
+        spans = spans_of(dossier.opening, facts, self._rules)
+        derived = alerts_of(dossier.opening, facts, spans, self._zone, now, announced)
+        alerts = memory.book.announce(case_id, derived, news.seen_at, case.version, again=again)
         self._announcer.give(alerts, announced, out)
         news.alerts += alerts
-        moment = moment_after(dossier.opening, facts, self._rules, now)
+        moment = moment_after(spans, now)
         if moment is not None:
             heapq.heappush(memory.moments, (moment, case_id))
         return alerts
@@ -272,13 +262,13 @@ class Rectify:
         """Until when an event waits for its case to open."""
         return (event.event.at if self._clock.by_events else event.arrived) + ORPHAN
 
-    def _refuse_orphans(self, memory: RectifyMemory, case_id: str, now: datetime, out: Outbox) -> None:
-        """Refuse events that have waited long enough for their case.
+    def _refuse_orphans(self, memory: RectifyMemory, case_id: str, now: datetime, out: Outbox) -> list[Event]:
+        """Refuse events that have waited long enough for their case, and return them.
 
         Only when time is looked at and all is quiet: to a worker that reads old topics anew, events of long ago come
         before their openings, which stand in another topic.
         """
-        dossier = memory.dossiers[case_id]
+        dossier, refused = memory.dossiers[case_id], []
         for event in list(dossier.events.values()):
             if now < self._patience(event):
                 continue
@@ -288,9 +278,10 @@ class Rectify:
             detail = f"no bad review {case_id} came within 7 days of this event: check its case_id, then replay it"
             self._refusals.refuse(out, Reason.UNKNOWN_CASE, detail, event.source, event.key, event.value)
             del dossier.events[event.event.event_id]
-            memory.gone.append(event)
+            refused.append(event)
         if not dossier.events:
             del memory.dossiers[case_id]
+        return refused
 
     def measure(self) -> None:
         """Cases open and overdue, by step."""

@@ -4,13 +4,13 @@ import base64
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 import orjson
 
-from streams.agents.alert_book import ALERT, AlertBook
+from streams.agents.alert_book import ALERT, AlertBook, Announced
 from streams.agents.case_events import parse_event
 from streams.runtime.clock import BEGINNING
 from streams.runtime.producer import Message
@@ -94,8 +94,17 @@ def _duties(case: Case | None) -> Iterator[Duty]:
 class News:
     """What a chunk or a tick changed, for the sink."""
 
+    seen_at: datetime
     cases: list[Case] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Look(Announced):
+    """What a look at the time gave, until that is safe."""
+
+    at: datetime = BEGINNING
+    refused: list[tuple[int, Event]] = field(default_factory=list)  # partition, and what waited too long for its case
 
 
 class RectifyMemory:
@@ -107,8 +116,6 @@ class RectifyMemory:
         self.book = AlertBook()
         self.duties: Counter[Duty] = Counter()  # of all cases as last derived
         self.moments: list[tuple[datetime, str]] = []  # a heap; a moment that has passed in vain costs a look
-        self.unconfirmed: dict[tuple[str, str], Alert | None] = {}  # (case_id, alert_id): as announced before
-        self.gone: list[Event] = []  # refused for want of a case, not yet deleted from the changelog
         self.clock = self.expired_at = BEGINNING
 
     def __len__(self) -> int:
@@ -184,7 +191,7 @@ def _opening(review: dict[str, Any]) -> Opening:
     return Opening(
         case_id=review["review_id"],
         occurred_at=datetime.fromisoformat(review["occurred_at"]),
-        opened_at=datetime.fromisoformat(review["received_at"]),
+        opened_at=datetime.fromisoformat(review["received_at"]).astimezone(UTC),  # deadlines are reckoned from it
         categories=tuple(review["categories"]),
         **{name: review[name] for name in _SAME},
     )

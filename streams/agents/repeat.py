@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter
 
-from streams.agents.alert_book import ALERT, AlertBook, Announcer, LocalJson, announcement
+from streams.agents.alert_book import ALERT, AlertBook, Announced, Announcer, LocalJson, announcement
 from streams.metrics import MAX_REPEAT_SERIES, Metrics
 from streams.rules.history import History, Incident
 from streams.rules.repeats import repeat_category, repeat_staff
@@ -155,7 +155,6 @@ class Repeat:
         self._clock = clock
         self._looked_at = BEGINNING
         self._metrics = metrics
-        self._unconfirmed: list[tuple[int, str, str, Alert | None]] = []
 
     def recovered(self, partition: int) -> None:
         """The book says what was announced; the groups say what follows."""
@@ -222,10 +221,10 @@ class Repeat:
         self._announcer.give(alerts, known, out)
         return alerts
 
-    def tick(self, now: datetime, out: Outbox) -> bool:
+    def tick(self, now: datetime, out: Outbox) -> Announced:
         """A trend is over when its week is."""
         self._looked_at = max(self._looked_at, now)
-        announced: list[Alert] = []
+        announced = Announced()
         for partition in self.memories:
             memory = self.memories[partition]
             over = {
@@ -236,36 +235,31 @@ class Repeat:
             for group in over:
                 before = dict(memory.book.about(group))
                 for alert in self._look(memory, group, 0, out):  # a change outdoes the version it follows
-                    self._unconfirmed.append((partition, group, alert.alert_id, before.get(alert.alert_id)))
-                    announced.append(alert)
-        self._announcer.sink(announced, out)
-        return False
+                    announced.alerts.append((partition, group, alert, before.get(alert.alert_id)))
+        self._announcer.sink([alert for _, _, alert, _ in announced.alerts], out)
+        return announced
 
     def due(self, now: datetime) -> bool:
         """What time changes here waits for the next tick."""
         return False
 
-    def confirm(self, out: Outbox) -> bool:
-        """The announcements of the last tick are safe: remember them as made."""
-        for partition, group, alert_id, _ in self._unconfirmed:
-            if partition in list(self.memories):
-                alert = self.memories[partition].book.about(group).get(alert_id)
-                if alert is not None:
-                    changelog = out.messages[self._topics.repeat_changelog.name][partition]
-                    changelog.append(announcement(group, alert))
-        self._unconfirmed.clear()
-        return False
+    def confirm(self, announced: Announced, out: Outbox) -> None:
+        """The announcements of a tick are safe: remember them as made."""
+        for partition, group, alert, _ in announced.standing(self._books()):
+            out.messages[self._topics.repeat_changelog.name][partition].append(announcement(group, alert))
 
-    def retract(self) -> None:
-        """The announcements of the last tick may be lost: forget that they were made."""
-        for partition, group, alert_id, before in self._unconfirmed:
-            if partition in list(self.memories):
-                self.memories[partition].book.restore(group, alert_id, before)
-        self._unconfirmed.clear()
+    def retract(self, announced: Announced) -> None:
+        """The announcements of a tick may be lost: forget that they were made."""
+        books = self._books()
+        for partition, group, alert, before in announced.standing(books):
+            books[partition].restore(group, alert.alert_id, before)
+
+    def _books(self) -> dict[int, AlertBook]:
+        return {partition: self.memories[partition].book for partition in self.memories}
 
     def measure(self) -> None:
         """Alerts firing; for repeat_staff one series each."""
-        books = [self.memories[partition].book for partition in self.memories]
+        books = self._books().values()
         self._announcer.measure(books)
         firing = [alert for book in books for alert in book.firing.values() if alert.kind == "repeat_staff"]
         # Critical before warning, new before old: should there be more than Prometheus ought to hold, the last go.

@@ -16,7 +16,7 @@ One alert_id is one alert for ever, so what the later span says, from the moment
 earlier one said.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -40,7 +40,7 @@ End = tuple[datetime, str]
 class Span(NamedTuple):
     """One timer's run: what is due when, and when and why it stopped, if it did.
 
-    A tuple, because four are made for every deadline that passes, and many may pass at one midnight.
+    A tuple, because two are made for every deadline that passes, and many may pass at one midnight.
     """
 
     step: Step
@@ -86,20 +86,26 @@ def timer_alerts(
             the instant it was raised, since it never truly stood: `met_in_time` (due_soon: `done`), `dismissed`,
             `extended`, or `revised` where the district changed its settings.
     """
-    return alerts_of(opening, gather(opening, events, rules), rules, now, announced)
+    facts = gather(opening, events, rules)
+    return alerts_of(opening, facts, spans_of(opening, facts, rules), rules.zone, now, announced)
 
 
 def alerts_of(
-    opening: Opening, facts: Facts, rules: DeadlineRules, now: datetime, announced: Mapping[str, Alert]
+    opening: Opening,
+    facts: Facts,
+    spans: Sequence[Span],
+    zone: ZoneInfo,
+    now: datetime,
+    announced: Mapping[str, Alert],
 ) -> list[Alert]:
     """The same, from what was gathered."""
     alerts = {
-        f"{kind}:{opening.case_id}": _alert(opening, kind, raised_at, due, rules.zone, end)
-        for kind, raised_at, due, end in _following(_spans(opening, facts, rules), now)
+        f"{kind}:{opening.case_id}": _alert(opening, kind, raised_at, due, zone, end)
+        for kind, raised_at, due, end in _following(spans, now)
     }
     for alert_id, earlier in announced.items():
         if alert_id not in alerts:
-            alerts |= {alert.alert_id: alert for alert in _withdrawn(opening, facts, rules, earlier)}
+            alerts |= {alert.alert_id: alert for alert in _withdrawn(opening, facts, spans, zone, earlier)}
     return list(alerts.values())
 
 
@@ -108,21 +114,21 @@ def next_moment(opening: Opening, events: Iterable[CaseEvent], rules: DeadlineRu
 
     due_soon begins at due − lead; overdue at the first instant after due (1 µs, the resolution of a datetime).
     """
-    return moment_after(opening, gather(opening, events, rules), rules, now)
+    return moment_after(spans_of(opening, gather(opening, events, rules), rules), now)
 
 
-def moment_after(opening: Opening, facts: Facts, rules: DeadlineRules, now: datetime) -> datetime | None:
-    """The same, from what was gathered."""
+def moment_after(spans: Iterable[Span], now: datetime) -> datetime | None:
+    """The same, of timers."""
     moments = [
         moment
-        for span in _spans(opening, facts, rules)
+        for span in spans
         for at, moment in ((span.soon, span.soon), (span.due, span.due + INSTANT))
         if moment > now and span.runs_beyond(at)
     ]
     return min(moments, default=None)
 
 
-def _spans(opening: Opening, facts: Facts, rules: DeadlineRules) -> list[Span]:
+def spans_of(opening: Opening, facts: Facts, rules: DeadlineRules) -> list[Span]:
     """The case's timers; of two for rectification the one in force comes last."""
 
     def span(step: Step, due: datetime, begin: datetime, extended_at: datetime | None = None) -> Span:
@@ -170,9 +176,11 @@ def _following(spans: Iterable[Span], now: datetime) -> Iterator[_Following]:
             yield span.overdue_kind, span.due, span.due, end
 
 
-def _withdrawn(opening: Opening, facts: Facts, rules: DeadlineRules, earlier: Alert) -> Iterator[Alert]:
+def _withdrawn(
+    opening: Opening, facts: Facts, spans: Sequence[Span], zone: ZoneInfo, earlier: Alert
+) -> Iterator[Alert]:
     """What to say of an announced alert that follows no more; nothing, if only the clock went back."""
-    span = next(each for each in reversed(_spans(opening, facts, rules)) if earlier.kind.startswith(each.step))
+    span = next(each for each in reversed(spans) if earlier.kind.startswith(each.step))
     raised_at = earlier.raised_at
     overdue = earlier.kind == span.overdue_kind
     if span.done_at is not None and span.done_at <= raised_at:
@@ -186,7 +194,7 @@ def _withdrawn(opening: Opening, facts: Facts, rules: DeadlineRules, earlier: Al
     else:
         why = "revised"
     lead = timedelta() if overdue else span.due - span.soon
-    yield _alert(opening, earlier.kind, raised_at, raised_at + lead, rules.zone, (raised_at, why))
+    yield _alert(opening, earlier.kind, raised_at, raised_at + lead, zone, (raised_at, why))
 
 
 #: kind: severity, Chinese title, English title

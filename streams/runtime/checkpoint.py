@@ -85,7 +85,10 @@ class Checkpoint:
         await self._room.wait()
 
     async def add(self, outbox: Outbox, chunk: Chunk | None = None) -> asyncio.Future[None]:
-        """Send what processing gave, and remember the rest. The future is done once all of it is safe."""
+        """Send what processing gave, and remember the rest.
+
+        The future is done once all of it is safe, and cancelled once its partition is another's.
+        """
         term = self._term
         self._adding += 1
         try:
@@ -94,7 +97,9 @@ class Checkpoint:
             self._adding -= 1
         epoch = self._epoch
         if term != self._term:  # the partition went away meanwhile: its next owner reads the chunk again
-            return epoch.done
+            gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            gone.cancel()
+            return gone
         # From here on nothing awaits: an epoch never holds a chunk's offset without all of its outputs.
         epoch.acks.extend(acks)
         epoch.rows.extend(outbox.rows)
@@ -102,6 +107,8 @@ class Checkpoint:
             epoch.offsets[chunk.source] = chunk.next_offset
             epoch.records += len(chunk.records)
             epoch.oldest.append(chunk.records[0].timestamp / 1000)
+        else:  # what time alone gave
+            epoch.records += sum(len(next(iter(columns.values()))) for _, columns in outbox.rows)
         if epoch.records >= MAX_RECORDS:
             self._room.clear()
         return epoch.done

@@ -1,9 +1,10 @@
 """Deadlines: tells timed agents that time has passed."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from streams.agents.base import TimedAgent
 from streams.runtime.checkpoint import Checkpoint
@@ -31,7 +32,7 @@ class Timers:
 
     def __init__(
         self,
-        agents: Sequence[TimedAgent],
+        agents: Sequence[TimedAgent[Any]],
         clock: Clock,
         checkpoint: Checkpoint,
         partitions: Mapping[str, int],
@@ -44,6 +45,8 @@ class Timers:
         self._quiet = quiet
         self._ticking = asyncio.Lock()
         self._last = BEGINNING
+        #: What ticks announced, in order: by whom, as the agent notes it, and what is done once it is safe.
+        self._unsafe: deque[tuple[TimedAgent[Any], Any, asyncio.Future[None]]] = deque()
 
     @property
     def up_to_date(self) -> bool:
@@ -62,39 +65,53 @@ class Timers:
             await asyncio.sleep(INTERVAL)
             if not self._clock.by_events or (self._quiet.idle and not self.up_to_date):
                 await self.tick()
+            else:
+                async with self._ticking:
+                    await self._settle()
 
     async def tick(self) -> None:
         """Let every agent announce what is due now; it is remembered as announced once it is safe, not before.
 
         A crash in between announces it again, which changes nothing. The other way round an alert could be lost.
+        Nothing here waits until it is safe: with ClickHouse slow or away, what falls due meanwhile is announced all the
+        same, as long as the epoch has room for it.
         """
         async with self._ticking:
-            now: datetime = self._clock.now()
-            try:
-                safe = await self._slice_by_slice(lambda agent, out: agent.tick(now, out))
-                self._last = now
-                if not safe:
-                    return
-                await asyncio.gather(*safe)
-            except asyncio.CancelledError:
-                # Either partitions went away under it, or this task is being stopped.
-                for agent in self._agents:
-                    agent.retract()
-                if (task := asyncio.current_task()) is not None and task.cancelling():
-                    raise
-                return
-            await self._slice_by_slice(lambda agent, out: agent.confirm(out))
+            await self._settle()
+            now, agents = self._clock.now(), list(self._agents)
+            while agents:
+                await self._checkpoint.room()
+                for agent in agents:
+                    await self._announce(agent, now)
+                await asyncio.sleep(0)  # thousands of deadlines at one midnight must not hold up all else
+                agents = [agent for agent in agents if agent.due(now)]
+            self._last = now
 
-    async def _slice_by_slice(self, step: Callable[[TimedAgent, Outbox], bool]) -> list[asyncio.Future[None]]:
-        """Let every agent take a step until none has more to do; returns what is done once all it gave is safe.
+    async def _announce(self, agent: TimedAgent[Any], now: datetime) -> None:
+        out = Outbox(self._partitions)
+        announced = agent.tick(now, out)
+        if not (out.messages or out.rows):
+            return
+        try:
+            self._unsafe.append((agent, announced, await self._checkpoint.add(out)))
+        except BaseException:
+            agent.retract(announced)
+            raise
 
-        Thousands of deadlines at one midnight must not hold up all else: not the chunks, not the group's heartbeats.
+    async def _settle(self) -> None:
+        """Remember as announced what is safe by now. Once partitions have gone away under some, all is looked at anew.
+
+        Epochs become safe in order, so nothing behind the first that is not can be safe.
         """
-        agents, safe = list(self._agents), []
-        while agents:
+        while self._unsafe and self._unsafe[0][2].done():
+            agent, announced, safe = self._unsafe[0]
+            if safe.cancelled():
+                while self._unsafe:
+                    agent, announced, _ = self._unsafe.pop()
+                    agent.retract(announced)
+                return
+            self._unsafe.popleft()
             out = Outbox(self._partitions)
-            agents = [agent for agent in agents if step(agent, out)]
-            if out.messages or out.rows:
-                safe.append(await self._checkpoint.add(out))
+            agent.confirm(announced, out)
+            await self._checkpoint.add(out)
             await asyncio.sleep(0)
-        return safe

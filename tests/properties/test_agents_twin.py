@@ -1,7 +1,7 @@
 """The agents with state against the twin: any order, any split among partitions, any restart (CONTRACT §3)."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
@@ -54,6 +54,7 @@ class Stage:
     new: Any
     read: list[int]
     safe: list[int]
+    announced: list[Any] = field(default_factory=list)  # by ticks, and not safe yet
 
 
 class House:
@@ -113,22 +114,30 @@ class House:
         stage.read[partition] = begin + len(chunk)
         return True
 
-    def tick(self, *, safe: bool = True) -> None:
-        """Time is looked at; not `safe`: what it gave is lost on the way, but for what was already sent."""
+    def tick(self) -> None:
+        """Time is looked at; what that gave is not safe yet."""
         for stage in self.stages:
             more = True
             while more:
                 out = Outbox(COUNTS)
-                more = stage.agent.tick(self.clock.time, out)
+                stage.announced.append(stage.agent.tick(self.clock.time, out))
                 self.keep(out)
-            if safe:
-                more = True
-                while more:
-                    out = Outbox(COUNTS)
-                    more = stage.agent.confirm(out)
-                    self.keep(out)
-            else:
-                stage.agent.retract()
+                more = stage.agent.due(self.clock.time)
+
+    def confirm(self) -> None:
+        """What ticks gave is safe."""
+        for stage in self.stages:
+            out = Outbox(COUNTS)
+            for each in stage.announced:
+                stage.agent.confirm(each, out)
+            stage.announced.clear()
+            self.keep(out)
+
+    def retract(self) -> None:
+        """What ticks gave is lost on the way, but for what was already sent."""
+        for stage in self.stages:
+            while stage.announced:
+                stage.agent.retract(stage.announced.pop())
 
     def commit(self) -> None:
         for stage in self.stages:
@@ -144,12 +153,14 @@ class House:
                     memory.recall(record.key, record.value)
                 stage.agent.recovered(partition)
             stage.read[:] = stage.safe
+            stage.announced.clear()
 
     def drain(self) -> None:
         """Read everything there is, and look at the time."""
         self._read_all()
         self.quiet = True
         self.tick()
+        self.confirm()
         self._read_all()
 
     def _read_all(self) -> None:
@@ -193,15 +204,21 @@ def test_cases_and_alerts_are_those_of_the_twin_whatever_happens_on_the_way(
         for stage in house.stages:
             for partition in range(PARTITIONS):
                 house.step(stage, partition, data.draw(st.integers(1, 4)))
-        match data.draw(st.sampled_from(["go on", "commit", "restart", "tick", "tick in vain"])):
+        match data.draw(
+            st.sampled_from(["go on", "commit", "restart", "tick", "tick and all of it safe", "ticks in vain"])
+        ):
             case "commit":
                 house.commit()
             case "restart":
                 house.restart()
             case "tick":
                 house.tick()
-            case "tick in vain":
-                house.tick(safe=False)
+            case "tick and all of it safe":
+                house.tick()
+                house.confirm()
+            case "ticks in vain":
+                house.tick()
+                house.retract()
     house.drain()
 
     cases, alerts = twin.expected(

@@ -1,0 +1,120 @@
+"""Time goes on while what it gave is not safe yet, and nothing is remembered as announced before it is."""
+
+import asyncio
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from streams.runtime.checkpoint import MAX_RECORDS, Checkpoint
+from streams.runtime.clock import WallClock
+from streams.runtime.producer import Outbox
+from streams.runtime.timers import Timers
+from tests.unit.test_checkpoint import COUNTS, Stage, checkpoint, stage
+
+__all__ = ["checkpoint", "stage"]  # fixtures
+
+
+class Agent:
+    """Has so many things to announce, one a tick, and notes what becomes of them."""
+
+    def __init__(self) -> None:
+        self.waiting: list[str] = []
+        self.happened: list[str] = []
+        self.rows = 1  # that an announcement gives
+
+    def tick(self, now: datetime, out: Outbox) -> str | None:
+        if not self.waiting:
+            return None
+        name = self.waiting.pop(0)
+        self.happened.append(f"announced {name}")
+        out.produce("out", b"k", name.encode())
+        out.insert("alerts", {"alert_id": [name] * self.rows})
+        return name
+
+    def due(self, now: datetime) -> bool:
+        return bool(self.waiting)
+
+    def confirm(self, announced: str, out: Outbox) -> None:
+        self.happened.append(f"confirmed {announced}")
+
+    def retract(self, announced: str) -> None:
+        self.happened.append(f"retracted {announced}")
+
+
+@pytest.fixture
+def agent() -> Agent:
+    return Agent()
+
+
+@pytest.fixture
+def timers(agent: Agent, checkpoint: Checkpoint) -> Timers:
+    agents: Any = [agent]
+    return Timers(agents, WallClock(), checkpoint, COUNTS, SimpleNamespace(idle=True))
+
+
+async def test_what_falls_due_while_clickhouse_is_away_is_announced_all_the_same(
+    stage: Stage, checkpoint: Checkpoint, agent: Agent, timers: Timers
+) -> None:
+    agent.waiting = ["a", "b"]
+    await timers.tick()
+    stage.acknowledge.set_result(None)
+    flush = asyncio.create_task(checkpoint.flush())
+    await asyncio.sleep(0.01)
+    agent.waiting = ["c"]
+    await timers.tick()
+    assert agent.happened == ["announced a", "announced b", "announced c"]
+    stage.sink.set_result(None)
+    await flush
+    agent.happened.clear()
+    await timers.tick()
+    assert agent.happened == ["confirmed a", "confirmed b"], "c is in the next epoch"
+    await checkpoint.flush()
+    await timers.tick()
+    assert agent.happened[2:] == ["confirmed c"]
+
+
+async def test_what_may_be_lost_with_its_partition_is_taken_back_the_last_first(
+    checkpoint: Checkpoint, agent: Agent, timers: Timers
+) -> None:
+    agent.waiting = ["a", "b"]
+    await timers.tick()
+    checkpoint.abandon()
+    agent.happened.clear()
+    await timers.tick()
+    assert agent.happened == ["retracted b", "retracted a"]
+
+
+async def test_what_was_sent_while_its_partition_went_away_is_taken_back(
+    stage: Stage, checkpoint: Checkpoint, agent: Agent, timers: Timers
+) -> None:
+    send, gate = stage.send, asyncio.Event()
+
+    async def slow_send(messages: Any) -> list[Any]:
+        await gate.wait()
+        return await send(messages)
+
+    stage.send = slow_send  # type: ignore[method-assign]
+    agent.waiting = ["a"]
+    tick = asyncio.create_task(timers.tick())
+    await asyncio.sleep(0.01)
+    checkpoint.abandon()
+    gate.set()
+    await tick
+    await timers.tick()
+    assert agent.happened == ["announced a", "retracted a"]
+
+
+async def test_announcements_wait_when_the_epoch_is_full(
+    stage: Stage, checkpoint: Checkpoint, agent: Agent, timers: Timers
+) -> None:
+    agent.waiting, agent.rows = ["a", "b"], MAX_RECORDS
+    tick = asyncio.create_task(timers.tick())
+    await asyncio.sleep(0.01)
+    assert agent.happened == ["announced a"]
+    stage.acknowledge.set_result(None)
+    stage.sink.set_result(None)
+    await checkpoint.flush()
+    await asyncio.wait_for(tick, 1)
+    assert agent.happened == ["announced a", "announced b"]
