@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from itertools import islice
 from typing import Any
 
@@ -16,7 +17,7 @@ from pydantic import TypeAdapter
 
 from streams.agents.alert_book import ALERT, AlertBook, Announced, Announcer, LocalJson, announcement
 from streams.metrics import MAX_REPEAT_SERIES, Metrics
-from streams.rules.history import History, Incident
+from streams.rules.history import Changed, History, Incident
 from streams.rules.repeats import repeat_category, repeat_staff
 from streams.rules.trend import trend_alerts, week_end, week_of, weeks_reached
 from streams.runtime.chunks import Chunk
@@ -51,6 +52,15 @@ def _key(group: str, review_id: str) -> bytes:
     return _INCIDENT + f"{group}|{review_id}".encode()
 
 
+class Taken(Enum):
+    """What an incident says."""
+
+    NEW = auto()  # something new
+    OF_ITSELF = auto()  # something new, but nothing that concerns others of its group
+    AGAIN = auto()  # the same, read again
+    OLD = auto()  # less than what is known
+
+
 class Group:
     """The incidents of one group, and for each the offset and version it came with."""
 
@@ -61,14 +71,13 @@ class Group:
     def __len__(self) -> int:
         return len(self._came)
 
-    def take(self, offset: int, version: int, incident: Incident) -> bool | None:
-        """Note an incident. True: it says something new; False: the same read again; None: older than what is known."""
+    def take(self, offset: int, version: int, incident: Incident) -> Taken:
+        """Note an incident, and say what it was."""
         known = self._came.get(incident.review_id)
         if known is None or version > known[1]:
             self._came[incident.review_id] = (offset, version)
-            self.history.put(incident)
-            return True
-        return False if offset == known[0] else None
+            return Taken.NEW if self.history.put(incident) else Taken.OF_ITSELF
+        return Taken.AGAIN if offset == known[0] else Taken.OLD
 
     def drop(self, review_id: str) -> None:
         """Forget an incident."""
@@ -99,12 +108,12 @@ class RepeatMemory:
             offset, body = orjson.loads(value)
             self.take(group, offset, body["version"], _TO_INCIDENT.validate_python(body["incident"]))
 
-    def take(self, group: str, offset: int, version: int, incident: Incident) -> bool | None:
-        """Note an incident of a group, with the answers of `Group.take`."""
-        new = self.groups[group].take(offset, version, incident)
-        if new:
+    def take(self, group: str, offset: int, version: int, incident: Incident) -> Taken:
+        """Note an incident of a group, and say what it was."""
+        taken = self.groups[group].take(offset, version, incident)
+        if taken in (Taken.NEW, Taken.OF_ITSELF):
             self.newest = max(self.newest, incident.occurred_at)
-        return new
+        return taken
 
     def expire(self, keep: timedelta) -> list[Message]:
         """Once a day of the incidents' time, forget what is older than `keep`; returns what deletes it."""
@@ -127,7 +136,7 @@ class RepeatMemory:
 class Change:
     """What a chunk says of one group."""
 
-    incidents: list[Incident] = field(default_factory=list)
+    incidents: list[Changed] = field(default_factory=list)
     again: bool = False  # some of it was read before, so what follows must be said again
 
 
@@ -170,13 +179,14 @@ class Repeat:
             group = record.key.decode()
             incident = _TO_INCIDENT.validate_python(body["incident"])
             self._clock.observe(incident.occurred_at)  # a worker that has just started has seen no time yet
-            new = memory.take(group, record.offset, body["version"], incident)
-            if new:
+            taken = memory.take(group, record.offset, body["version"], incident)
+            if taken in (Taken.NEW, Taken.OF_ITSELF):
                 key = _key(group, incident.review_id)
                 changelog.append((key, orjson.dumps((record.offset, body)), [], None))
-            if new is not None:
-                touched[group].incidents.append(incident)
-                touched[group].again |= not new
+            if taken is not Taken.OLD:
+                reach = timedelta() if taken is Taken.OF_ITSELF else self._window
+                touched[group].incidents.append((incident, reach))
+                touched[group].again |= taken is Taken.AGAIN
         version, announced = chunk.next_offset * VERSIONS, []
         for group, change in touched.items():
             for alert in self._look(memory, group, version, out, change):
@@ -202,7 +212,7 @@ class Repeat:
     ) -> list[Alert]:
         """Announce what is new of a group's alerts: of those that a change reaches, or of all."""
         about = memory.book.about(group)
-        weeks = weeks_reached(change.incidents, self._zone) if change else None
+        weeks = weeks_reached((incident for incident, _ in change.incidents), self._zone) if change else None
         derived = self._derive(group, memory.groups[group].history, change, weeks)
         # A trend seen on half of the records may vanish with the other half; the other kinds only ever change.
         ids = {alert.alert_id for alert in derived}

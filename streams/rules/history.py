@@ -1,7 +1,7 @@
 """The bad reviews of one group in their order, so that one more of them costs what it changes and not the whole group.
 
              ├──── window ────┤
-──r1───r2────c─────r3────r4───┼──r5──→ occurred_at     a change of c reaches c, r3 and r4
+──r1───r2────c─────r3────r4───┼──r5──→ occurred_at     a change of c reaches c, r3 and r4; that its case was closed, c
 """
 
 from bisect import bisect_left, insort
@@ -31,6 +31,10 @@ class Incident:
     dismissed_at: datetime | None = None
 
 
+#: An incident that is new or says something new, and how long after it others may be changed by that.
+Changed = tuple[Incident, timedelta]
+
+
 class History:
     """Incidents by review, sorted by (occurred_at, review_id)."""
 
@@ -45,11 +49,13 @@ class History:
         """Oldest first."""
         return (self._known[review_id] for _, review_id in self._order)
 
-    def put(self, incident: Incident) -> None:
-        """Take an incident in; it replaces the one of the same review."""
+    def put(self, incident: Incident) -> bool:
+        """Take an incident in; it replaces the one of the same review. Returns whether that may concern others."""
+        known = self._known.get(incident.review_id)
         self.drop(incident.review_id)
         self._known[incident.review_id] = incident
         insort(self._order, _place(incident))
+        return known is None or _to_others(known) != _to_others(incident)
 
     def drop(self, review_id: str) -> None:
         """Leave a review out; one that is not there is no error."""
@@ -62,29 +68,29 @@ class History:
         return self._slice(self._at(begin), self._at(end))
 
     def repeats(
-        self, window: timedelta, enough: int, changed: Iterable[Incident] | None = None
+        self, window: timedelta, enough: int, changed: Iterable[Changed] | None = None
     ) -> Iterator[tuple[Incident, list[Incident]]]:
         """(r, every other p no more than `window` before it, oldest first) for each r that has `enough` p.
 
         Args:
             window: The bound is included.
             enough: How many p it takes.
-            changed: Only r that a change of these reaches: themselves, and what follows within the window.
+            changed: Only r that these changes reach.
         """
-        for place in self._reached(window, changed):
+        for place in self._reached(changed):
             at, review_id = self._order[place]
             first = self._at(at - window)
             if place - first >= enough:
                 yield self._known[review_id], self._slice(first, place)
 
-    def _reached(self, window: timedelta, changed: Iterable[Incident] | None) -> Iterator[int]:
+    def _reached(self, changed: Iterable[Changed] | None) -> Iterator[int]:
         if changed is None:
             yield from range(len(self._order))
             return
         done = 0
-        for at, review_id in sorted(map(_place, changed)):
+        for (at, review_id), reach in sorted((_place(incident), reach) for incident, reach in changed):
             begin = bisect_left(self._order, (at, review_id))
-            end = self._at(at + window + datetime.resolution)
+            end = self._at(at + reach + datetime.resolution)
             yield from range(max(begin, done), end)
             done = max(done, end)
 
@@ -98,6 +104,11 @@ class History:
 def history_of(incidents: "Iterable[Incident] | History") -> History:
     """A history as it is; other incidents as one."""
     return incidents if isinstance(incidents, History) else History(incidents)
+
+
+def _to_others(incident: Incident) -> tuple[object, ...]:
+    """All that the alerts of later reviews say of this one: not how its own case was handled."""
+    return incident.occurred_at, incident.dismissed_at, incident.service_id, incident.hall_id
 
 
 def _place(incident: Incident) -> tuple[datetime, str]:

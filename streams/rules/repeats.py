@@ -16,7 +16,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Literal
 
 from streams.rules.categories import TITLES, TITLES_EN, cause_of
-from streams.rules.history import History, Incident, history_of
+from streams.rules.history import Changed, History, Incident, history_of
 from streams.schemas.alert import Alert, AlertKind
 
 #: When an alert ended, and why.
@@ -27,7 +27,7 @@ def repeat_staff(
     incidents: Iterable[Incident] | History,
     window: timedelta,
     zone: tzinfo | None = None,
-    changed: Iterable[Incident] | None = None,
+    changed: Iterable[Changed] | None = None,
 ) -> list[Alert]:
     """One alert for each bad review of a staff member who had another one within `window` before it.
 
@@ -35,7 +35,7 @@ def repeat_staff(
         incidents: All bad reviews of one staff member, in any order; the same review twice changes nothing.
         window: HCP_REPEAT_WINDOW_DAYS × 24 h.
         zone: For the dates in titles; None: as the times were given.
-        changed: Only alerts that these, of `incidents`, may have changed; None: all.
+        changed: Only alerts that these changes, of `incidents`, reach; None: all.
 
     Returns:
         Alerts in the order of their reviews. Place, service and cause are those of r. `count`, `review_ids`,
@@ -65,7 +65,7 @@ def repeat_category(
     window: timedelta,
     minimum: int,
     zone: tzinfo | None = None,
-    changed: Iterable[Incident] | None = None,
+    changed: Iterable[Changed] | None = None,
 ) -> list[Alert]:
     """复发: one alert for each bad review whose hall had `minimum` − 1 others of `category` within `window` before.
 
@@ -75,7 +75,7 @@ def repeat_category(
         window: HCP_REPEAT_WINDOW_DAYS × 24 h.
         minimum: HCP_CATEGORY_REPEAT_MIN, r included.
         zone: For the dates in titles; None: as the times were given.
-        changed: Only alerts that these, of `incidents`, may have changed; None: all.
+        changed: Only alerts that these changes, of `incidents`, reach; None: all.
 
     Returns:
         As `repeat_staff`, but without a staff member: that a hall's queue is long again is nobody's personal fault.
@@ -85,8 +85,9 @@ def repeat_category(
     for r, priors in history_of(incidents).repeats(window, minimum - 1, changed):
         alert_id = f"repeat_category:{r.hall_id}:{category}:{r.review_id}"
         alert = _alert("repeat_category", alert_id, r, priors, minimum - 1, window)
-        dates = [_date(each.occurred_at, zone) for each in (*_standing(priors), r)]
-        span, span_en = f"{dates[0]} 至 {dates[-1]}", f"{dates[0]} to {dates[-1]}"
+        oldest = next((p for p in priors if p.dismissed_at is None), r)
+        first, last = _date(oldest.occurred_at, zone), _date(r.occurred_at, zone)
+        span, span_en = f"{first} 至 {last}", f"{first} to {last}"
         hall, days = r.hall_name or r.hall_id, window.days
         cause, cause_en = _CAUSES[cause_of((category,))]
         name, name_en = TITLES.get(category, category), TITLES_EN.get(category, category)

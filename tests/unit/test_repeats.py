@@ -1,6 +1,7 @@
 """The same person again, the same complaint at the same hall again (CONTRACT §3, Alerts; DOMAIN, stories)."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
@@ -8,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from streams.rules.history import Incident
+from streams.rules.history import History, Incident
 from streams.rules.repeats import repeat_category, repeat_staff
 from streams.schemas.alert import Alert
 
@@ -183,6 +184,29 @@ def test_a_thousand_reviews_of_one_person_a_year_apart_take_no_time() -> None:
     begin = time.perf_counter()
     assert len(repeat_staff(incidents, WINDOW)) > 10_000
     assert time.perf_counter() - begin < 5
+
+
+def test_how_a_case_was_handled_concerns_its_own_alert_alone() -> None:
+    """Else every case that is closed would cost as much as all the reviews after it list, which is a square."""
+    first, second, third = (bad(f"r{number}", MAY + number * DAY) for number in range(3))
+    history = History([first, second, third])
+    closed = replace(first, closed_at=MAY + 5 * DAY)
+    assert not history.put(closed)
+    assert repeat_staff(history, WINDOW, changed=[(closed, timedelta())]) == []
+    handled = replace(second, closed_at=MAY + 5 * DAY)
+    assert not history.put(handled)
+    (alert,) = repeat_staff(history, WINDOW, changed=[(handled, timedelta())])
+    assert (alert.case_id, alert.resolution) == ("r1", "handled")
+
+
+@pytest.mark.parametrize("change", [{"dismissed_at": MAY}, {"service_id": "v2"}, {"hall_id": "h2"}])
+def test_what_later_alerts_say_of_a_review_concerns_them(change: dict[str, Any]) -> None:
+    first, second = bad("r0", MAY), bad("r1", MAY + DAY)
+    history = History([first, second])
+    changed = replace(first, **change)
+    assert history.put(changed)
+    (alert,) = repeat_staff(history, WINDOW, changed=[(changed, WINDOW)])
+    assert alert != staff(first, second)["r1"]
 
 
 # The same complaint at one hall ----------------------------------------------------------------------------
