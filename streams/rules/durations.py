@@ -58,16 +58,16 @@ _LESS = (
 )
 _ABOUT = r"(?:将近|近|快|差不多|大概|约|大约|超过?|整整|足足|至少|起码|了)?"
 _QUICKLY = (
-    r"(?:以?内|之内|左右)?(?:的?(?:时间|功夫|工夫))?(?:[就便](?=[办搞弄解处拿好完全能可出下轮叫到审批做结搞收给帮])"
+    r"(?:以?内|之内|左右)?(?:的?(?:时间|功夫|工夫))?(?:[就便](?=[办搞弄解处拿好完全能可出下轮叫到审批做结收给帮寄送通回取过领有接退发])"
     r"(?!办了?[一二三四五六七八九十几两0-9])|(?:全部?|都)(?=办[完好结妥成]|搞定|弄[好完]|拿到))"
 )
-_DONE = r"(?:搞定|办[完好结妥])"  # 半小时搞定; but not 等了半小时办完
+_DONE = r"(?:搞定|办[完好结妥]|拿[到证]|出证|领证)"  # 半小时搞定; but not 等了半小时办完
 
 #: An expression of time; matching is longest first at one place.
 DURATION = (
     # The look-ahead only saves time: nothing else can begin one.
     r"(?=[0-9零一二两俩三仨四五六七八九十百几数半个整大小老全片不没未用要少只仅才最])"
-    rf"(?:{_LESS}{_ABOUT}(?:{_COUNTED}|{_MOMENT})|(?<![了才要])(?:{_COUNTED}|{_HALF_DAY}){_DONE}"
+    rf"(?:{_LESS}{_ABOUT}(?:{_COUNTED}|{_MOMENT})|(?<![了才要等])(?:{_COUNTED}|{_HALF_DAY}){_DONE}"
     rf"|{_COUNTED}(?:以上|左右)?(?:{_QUICKLY}|以?内|之内)?"
     rf"|{_HALF_DAY}(?:{_QUICKLY})?|{_MOMENT})"
 )
