@@ -78,7 +78,7 @@ def _ways(pattern: str) -> tuple[list[str], int]:
     for at, each in enumerate(pattern):
         in_class = each == "[" or (in_class and each != "]")
         depth += 0 if in_class else (each == "(") - (each == ")")
-        if depth == 1 and each == "|" and not in_class or depth == 0:
+        if (depth == 1 and each == "|" and not in_class) or depth == 0:
             ways.append(pattern[begin:at])
             begin = at + 1
         if depth == 0:
