@@ -18,8 +18,9 @@ import unicodedata
 
 from streams.rules.vocabulary import Part, Token, Vocabulary, Word
 
-#: 不 denies what begins at most so many characters behind it: 不是很好, 没人跟我说.
-_REACH = 4
+#: 不 denies what begins at most so many characters behind it: 不是很好, 没人跟我说; what complains by itself nearer:
+#: 没刁难, but 不合格让我回去重拍.
+_REACH, _REACH_SAYS = 4, 1
 #: 没有刁难推诿: what follows so close on something denied is denied with it; farther with 、 or 和 between.
 _LISTED, _LISTED_APART = 2, 6
 _DENYING = frozenset("不没未无")
@@ -28,6 +29,8 @@ _AND = frozenset("、和与或及")
 _BEHIND, _ASKED_BEHIND = 3, 8
 #: A good word in a form of asking for more: 快点, 清楚一些; but not 快点了, 很快点赞.
 _SOFTENED = ("点", "些", "一点", "一些", "一下")
+#: A clause that begins so goes on with the wish of the one before.
+_GOING_ON = frozenset("让把能多少并周中")
 _CLAUSE_ENDS = frozenset({Part.COMMA, Part.STOP, Part.CONTRAST})
 
 
@@ -109,6 +112,8 @@ class _Reading:
         match part:
             case Part.COMMA:
                 self._begin_clause()
+                # 建议优化流程,让群众少跑腿: the wish goes on.
+                self._wished_here = self._wish and self._text[token[1] : token[1] + 1] in _GOING_ON
             case Part.STOP:
                 self._begin_sentence()
             case Part.CONTRAST:
@@ -205,7 +210,7 @@ class _Reading:
             self._denied = end if listed else self._denied
             return listed
         # 材料不齐,不一次说完: what denies by itself is not denied by a 不 that went with another word.
-        reach = 0 if self._text[start] in _DENYING else _REACH
+        reach = 0 if self._text[start] in _DENYING else _REACH_SAYS if word.says else _REACH
         denials = self._never + any(start - near <= reach for near in self._near)
         if self._never and denials % 2:
             self._denied = end
