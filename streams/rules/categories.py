@@ -6,7 +6,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from streams.rules.clauses import complaints
+from streams.rules.clauses import complaints, normalise
+from streams.rules.likeness import Likeness
 from streams.rules.vocabulary import Vocabulary, read
 
 Cause = Literal["conduct", "process", "mixed", "unknown"]
@@ -37,6 +38,8 @@ TITLES_EN: Mapping[str, str] = MappingProxyType({name: english for name, (_, eng
 CONDUCT = frozenset({"attitude", "obstruct", "unskilled"})
 
 _SHIPPED = Path(__file__).with_name("lexicon.toml")
+#: What tests/data/learn.py learned from the labelled comments.
+LIKENESS = Path(__file__).with_name("likeness.json")
 _BITS = {name: 1 << at for at, name in enumerate(CATEGORIES)}
 #: Comments up to this many characters recur (“很好”, “排队太久”); longer ones hardly do.
 _SHORT = 16
@@ -54,10 +57,11 @@ def cause_of(categories: Sequence[str]) -> Cause:
 
 
 class Lexicon:
-    """Finds the categories of reviews. Safe to share between threads."""
+    """Finds the categories of reviews: by its words, and by likeness to labelled comments. Safe to share."""
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: Vocabulary, likeness: Likeness | None) -> None:
         self._vocabulary = vocabulary
+        self._likeness = likeness
         self._tags = {tag: sum(_BITS[each] for each in set(named)) for tag, named in vocabulary.tags.items()}
         self._of_known_text = lru_cache(maxsize=8192)(self._of_text)
         self._of_known_tags = lru_cache(maxsize=8192)(self._of_tags)
@@ -89,16 +93,23 @@ class Lexicon:
         return found
 
     def _of_text(self, text: str) -> int:
-        return complaints(text, self._vocabulary)
+        text = normalise(text)
+        found = complaints(text, self._vocabulary)
+        return self._likeness.decide(text, found) if self._likeness else found
 
 
-def load_lexicon(extra: Path | None = None) -> Lexicon:
+def load_lexicon(extra: Path | None = None, likeness: Path | None = LIKENESS) -> Lexicon:
     """The shipped lexicon, with a district's own file over it (`HCP_LEXICON`).
+
+    Args:
+        extra: The district's file. Of the words in it, it alone says what they mean.
+        likeness: The weights of a second opinion; None to hear the lexicon alone.
 
     Raises:
         HaochapingError: naming the file and the entry that cannot be used.
     """
-    return Lexicon(read([_SHIPPED, extra] if extra else [_SHIPPED], CATEGORIES))
+    vocabulary = read([_SHIPPED, extra] if extra else [_SHIPPED], CATEGORIES)
+    return Lexicon(vocabulary, Likeness.load(likeness, CATEGORIES, vocabulary.added) if likeness else None)
 
 
 def _names(bits: int) -> tuple[str, ...]:

@@ -40,8 +40,7 @@ def normalise(text: str) -> str:
 
 
 def complaints(text: str, vocabulary: Vocabulary) -> int:
-    """The categories a text complains about, as bits; 0 for none."""
-    text = normalise(text)
+    """The categories a text (normalised) complains about, as bits; 0 for none."""
     tokens = vocabulary.find(text)
     about = bad = 0
     alarms = False

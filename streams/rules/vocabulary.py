@@ -103,6 +103,7 @@ class _Draft:
     lists: dict[str, list[str]] = field(default_factory=dict)
     tags: dict[str, tuple[str, ...]] = field(default_factory=dict)
     meanings: dict[str, Word] = field(default_factory=dict)  # a word's own meaning, says to neutral
+    added: set[str] = field(default_factory=set)  # the words of the files after the first
     rules: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)  # category, its `when`
 
 
@@ -111,6 +112,7 @@ class Vocabulary:
 
     def __init__(self, draft: _Draft, categories: Sequence[str]) -> None:
         self.version = draft.version
+        self.added = frozenset(draft.added)
         self.tags: Mapping[str, tuple[str, ...]] = draft.tags
         self.rules = tuple(
             Rule(1 << categories.index(category), bool(rule.get("weak"))) for category, rule in draft.rules
@@ -140,9 +142,11 @@ def read(paths: Sequence[Path], categories: Sequence[str]) -> Vocabulary:
     """
     draft = _Draft()
     draft.meanings.update({sign: Word(part=part) for sign, part in _PUNCTUATION.items()})
-    for path in paths:
+    for number, path in enumerate(paths):
         try:
-            _add(draft, tomllib.loads(path.read_text(encoding="utf-8")), categories)
+            words = _add(draft, tomllib.loads(path.read_text(encoding="utf-8")), categories)
+            if number:
+                draft.added |= words
         except OSError as error:
             raise HaochapingError(f"lexicon {path}: cannot be read: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -156,8 +160,8 @@ class _BadEntry(Exception):
     """What is wrong with an entry; `read` puts the file before it."""
 
 
-def _add(draft: _Draft, data: Mapping[str, Any], categories: Sequence[str]) -> None:
-    """Check one file and take over what it says."""
+def _add(draft: _Draft, data: Mapping[str, Any], categories: Sequence[str]) -> set[str]:
+    """Check one file and take over what it says; returns the words it gives a meaning of their own."""
     own: dict[str, str] = {}  # entry to where this file defines it
     sections = {"macros": _add_macros, "lists": _add_lists}
     for name in ("macros", "lists"):  # the entries checked below may use them
@@ -179,6 +183,7 @@ def _add(draft: _Draft, data: Mapping[str, Any], categories: Sequence[str]) -> N
             _add_category(draft, name, 1 << categories.index(name), _table(data, name), own)
         elif name not in sections:
             raise _BadEntry(f"[{name}]: no such category or section; categories are {', '.join(categories)}")
+    return set(own)
 
 
 def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
