@@ -46,7 +46,7 @@ _MINUTES = {
 }
 _YEARS = r"年(?!的(?!时间)|前|级|龄|纪)"  # not a wait: 办了三十年的事, 三年前
 _UNIT = rf"(?:秒钟?|分钟?|mins?|刻钟|小时|钟头|hours?|h|工作日|天|日(?![期常程])|周|星期|礼拜|月|{_YEARS})"
-_COUNTED = rf"{_NUMBER}\s*[多几来]?个?半?[多几来]?个?\s*{_UNIT}半?"
+_COUNTED = rf"好?{_NUMBER}\s*[多几来]?个?半?[多几来]?个?\s*{_UNIT}半?"
 # Half a day lost is a long wait whatever the clock says.
 _HALF_DAY = r"(?:[一整大小]个?)?(?:上午|下午|早上|早晨|晌午|白天)|[一大老小]?半天|一?整天|全天"
 _HALF_DAY = rf"(?:整整)?(?:{_HALF_DAY})"
@@ -66,7 +66,7 @@ _DONE = r"(?:搞定|办[完好结妥]|拿[到证]|出证|领证)"  # 半小时�
 #: An expression of time; matching is longest first at one place.
 DURATION = (
     # The look-ahead only saves time: nothing else can begin one.
-    r"(?=[0-9零一二两俩三仨四五六七八九十百几数半个整大小老全片不没未用要少只仅才最])"
+    r"(?=[0-9零一二两俩三仨四五六七八九十百几数半个整大小老好全片不没未用要少只仅才最])"
     rf"(?:{_LESS}{_ABOUT}(?:{_COUNTED}|{_MOMENT})|(?<![了才要等])(?:{_COUNTED}|{_HALF_DAY}){_DONE}"
     rf"|{_COUNTED}(?:以上|左右)?(?:{_QUICKLY}|以?内|之内)?"
     rf"|{_HALF_DAY}(?:{_QUICKLY})?|{_MOMENT})"
