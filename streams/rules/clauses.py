@@ -246,7 +246,7 @@ class _Reading:
         if not rules:
             return 0
         about = self._aspect_behind(at, word.asked, _ASKED_BEHIND) if word.asked else 0
-        about = about or self._aspect_before(self._seen, rules)
+        about = about or self._aspect_before(self._seen, rules, listed=not word.time)
         if about:
             self._spent, self._seen = self._seen, []
             return about
@@ -256,12 +256,12 @@ class _Reading:
             or self._aspect_before(self._spent, rules)
         )
 
-    def _aspect_before(self, aspects: list[Token], rules: int) -> int:
-        """The nearest aspect, and those listed together with it: 态度和效率都很差."""
+    def _aspect_before(self, aspects: list[Token], rules: int, listed: bool = True) -> int:
+        """The nearest aspect, and those listed together with it: 态度和效率都很差; but 办业务排队两小时."""
         found, next_start = 0, 0
         for start, end, word in reversed(aspects):
             about = word.about & rules
-            if found and (not about or next_start - end > 1):
+            if found and (not listed or not about or next_start - end > 1):
                 break
             found |= about
             next_start = start

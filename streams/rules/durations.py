@@ -66,13 +66,13 @@ _DONE = r"(?:搞定|办[完好结妥]|拿[到证]|出证|领证)"  # 半小时�
 #: An expression of time; matching is longest first at one place.
 DURATION = (
     # The look-ahead only saves time: nothing else can begin one.
-    r"(?=[0-9零一二两俩三仨四五六七八九十百几数半个整大小老好全片不没未用要少只仅才最])"
+    r"(?!一[天年]比)(?=[0-9零一二两俩三仨四五六七八九十百几数半个整大小老好全片不没未用要少只仅才最])"
     rf"(?:{_LESS}{_ABOUT}(?:{_COUNTED}|{_MOMENT})|(?<![了才要等])(?:{_COUNTED}|{_HALF_DAY}){_DONE}"
-    rf"|{_COUNTED}(?:以上|左右)?(?:{_QUICKLY}|以?内|之内)?"
+    rf"|{_COUNTED}(?:以上|左右)?(?:{_QUICKLY}|以?内|之内|还?(?:不到|没到))?"
     rf"|{_HALF_DAY}(?:{_QUICKLY})?|{_MOMENT})"
 )
 
-_SHORT = re.compile(rf"{_LESS}|.*(?:[内就便全部都]|{_DONE})$|(?:{_MOMENT})$")
+_SHORT = re.compile(rf"{_LESS}|.*(?:[内就便全部都]|[不没]到|{_DONE})$|(?:{_MOMENT})$")
 _VALUE = re.compile(rf"({_NUMBER})\s*[多几来]?个?(半)?[多几来]?个?\s*({_UNIT})")
 
 

@@ -62,6 +62,7 @@ class Word:
     asked: int = 0
     part: Part | None = None
     praises: bool = False
+    time: bool = False  # stands for how long something took
     judges: bool = field(init=False)  # whether it says that something is bad, good, or wanted
     alarms: bool = field(init=False)  # a text without any such word can complain only of aspects in `bad` words
 
@@ -120,6 +121,8 @@ class Vocabulary:
         self._long_wait = draft.long_wait_minutes
         meanings = _all_meanings(draft)
         self._times = {name: meanings.pop(name, Word()) for name in _TIMES}
+        for each in self._times.values():
+            each.time = True
         words = {entry: word for entry, word in meanings.items() if not _is_pattern(entry)}
         patterns = [(_expand(entry, draft.macros), word) for entry, word in meanings.items() if _is_pattern(entry)]
         self._time = Word()  # stands for one of _times, depending on how long it is
