@@ -62,7 +62,7 @@ def _beginning_with(sign: str, pattern: str) -> str:
     """What is left of a pattern in a text that begins with a sign, to save time: 没叫 of (?:不|没)叫."""
     if pattern.startswith("["):
         end = pattern.index("]", 2) + 1
-        return pattern if pattern[end : end + 1] in _REPEATING else sign + pattern[end:]
+        return pattern if pattern[end : end + 1] in _REPEATING else re.escape(sign) + pattern[end:]
     if not pattern.startswith("(?:"):
         return pattern
     ways, end = _ways(pattern)

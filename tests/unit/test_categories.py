@@ -156,6 +156,19 @@ RULES = {
     "网站不太友好": ("system",),
     "态度差点意思": ("attitude",),
     "差点没赶上,多亏他帮忙": (),
+    # a wish for what is good; one that goes on
+    "希望系统稳定": ("system",),
+    "希望这样的好服务坚持下去": (),
+    "建议优化流程,让群众少跑腿": ("repeat_visit", "materials"),
+    # 不 and a word that is good; less than before; 不 that reaches no farther
+    "标识不清晰": ("not_informed",),
+    "没有以前快": ("slow",),
+    "没有以前麻烦": (),
+    "照片不合格让我回去重拍": ("repeat_visit",),
+    # a time is said of the nearest
+    "办业务排队两小时": ("queue",),
+    "半小时搞定": (),
+    "办完二十分钟不到": (),
     # years that are no wait, a time in which all was done
     "一张证做了四十天": ("slow",),
     "办了三十年的事,头一次这么舒心": (),

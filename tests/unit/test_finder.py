@@ -1,0 +1,32 @@
+"""Finding words and patterns in one pass over a text."""
+
+import pytest
+
+from streams.rules.finder import Finder
+
+FINDER = Finder(
+    {"没有": "a longer word", "没": "a word"},
+    [
+        ("(?:不|没)[叫喊]号?", "alternatives first"),
+        ("[没未]来", "a class first"),
+        ("(?:未|没)?完", "what may be missing first"),
+        ("(?:没(?:办|搞)|[(|]办)成", "a group in a group"),
+        ("没(?=的)", "the sign itself first"),
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("没有没", [(0, 2, "a longer word"), (2, 3, "a word")]),
+        ("没叫号不喊", [(0, 3, "alternatives first"), (3, 5, "alternatives first")]),
+        ("没来未来", [(0, 2, "a class first"), (2, 4, "a class first")]),
+        ("没完完", [(0, 2, "what may be missing first"), (2, 3, "what may be missing first")]),
+        ("没搞成|办成", [(0, 3, "a group in a group"), (3, 6, "a group in a group")]),
+        ("没的", [(0, 1, "the sign itself first")]),
+        ("不有", []),
+    ],
+)
+def test_patterns_are_found_at_every_sign_they_begin_with(text: str, found: list[tuple[int, int, str]]) -> None:
+    assert FINDER.find(text) == found
