@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from sinks.schema import alert_columns
 from streams.metrics import Metrics
 from streams.runtime.producer import Message, Outbox
-from streams.schemas.alert import Alert
+from streams.schemas.alert import Alert, AlertKind
 from streams.schemas.case import Case
 
 _ALERT = TypeAdapter(Alert)
@@ -28,7 +28,7 @@ class AlertBook:
 
     def __init__(self) -> None:
         self._announced: dict[str, dict[str, Alert]] = defaultdict(dict)
-        self.firing: dict[str, Alert] = {}  # by id
+        self.firing: defaultdict[AlertKind, dict[str, Alert]] = defaultdict(dict)  # by kind and id
         self.counts: Counter[tuple[str, str]] = Counter()  # of those firing, by kind and severity
 
     def __len__(self) -> int:
@@ -90,14 +90,14 @@ class AlertBook:
         self._drop(owner, alert.alert_id)
         self._announced[owner][alert.alert_id] = alert
         if alert.state == "firing":
-            self.firing[alert.alert_id] = alert
+            self.firing[alert.kind][alert.alert_id] = alert
             self.counts[alert.kind, alert.severity] += 1
 
     def _drop(self, owner: str, alert_id: str) -> None:
-        self._announced[owner].pop(alert_id, None)
-        fired = self.firing.pop(alert_id, None)
-        if fired is not None:
-            self.counts[fired.kind, fired.severity] -= 1
+        known = self._announced[owner].pop(alert_id, None)
+        if known is not None and known.state == "firing":
+            del self.firing[known.kind][alert_id]
+            self.counts[known.kind, known.severity] -= 1
 
 
 @dataclass(slots=True)

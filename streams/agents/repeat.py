@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from itertools import islice
+from heapq import nlargest
 from typing import Any
 
 import orjson
@@ -239,8 +239,8 @@ class Repeat:
             memory = self.memories[partition]
             over = {
                 f"trend|{alert.category}"
-                for alert in memory.book.firing.values()
-                if alert.kind == "trend" and now >= week_end(alert.raised_at, self._zone)
+                for alert in memory.book.firing["trend"].values()
+                if now >= week_end(alert.raised_at, self._zone)
             }
             for group in over:
                 before = dict(memory.book.about(group))
@@ -271,15 +271,20 @@ class Repeat:
         """Alerts firing; for repeat_staff one series each."""
         books = self._books().values()
         self._announcer.measure(books)
-        firing = [alert for book in books for alert in book.firing.values() if alert.kind == "repeat_staff"]
+        # One pass, no sorting: a province has tens of thousands of these, and the event loop waits.
+        newest: dict[tuple[str, str, str], Alert] = {}
+        for book in books:
+            for alert in book.firing["repeat_staff"].values():
+                labels = alert.staff_id or "", alert.hall_id or "", alert.severity
+                if labels not in newest or alert.raised_at > newest[labels].raised_at:
+                    newest[labels] = alert
         # Critical before warning, new before old: should there be more than Prometheus ought to hold, the last go.
-        firing.sort(key=lambda alert: (alert.severity == "critical", alert.raised_at), reverse=True)
-        series: dict[tuple[str, str, str], int] = {}
-        for alert in firing:
-            series.setdefault((alert.staff_id or "", alert.hall_id or "", alert.severity), alert.count)
+        shown = nlargest(
+            MAX_REPEAT_SERIES, newest.items(), lambda each: (each[1].severity == "critical", each[1].raised_at)
+        )
         active, reviews = self._metrics.repeat_alert_active, self._metrics.repeat_alert_reviews
         active.clear()
         reviews.clear()
-        for labels, count in islice(series.items(), MAX_REPEAT_SERIES):
-            active.labels(*labels).set(1)
-            reviews.labels(*labels).set(count)
+        for series, alert in shown:
+            active.labels(*series).set(1)
+            reviews.labels(*series).set(alert.count)

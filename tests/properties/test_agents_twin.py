@@ -240,7 +240,9 @@ def test_cases_and_alerts_are_those_of_the_twin_whatever_happens_on_the_way(
     books = [
         memory.book for stage in house.stages for memory in map(stage.agent.memories.__getitem__, range(PARTITIONS))
     ]
-    assert sorted(key for book in books for key in book.firing) == sorted(record["alert_id"] for record in firing)
+    assert sorted(key for book in books for alerts in book.firing.values() for key in alerts) == sorted(
+        record["alert_id"] for record in firing
+    )
     assert sum(sum(book.counts.values()) for book in books) == len(firing)
 
 
