@@ -14,6 +14,10 @@ from streams.runtime.producer import Outbox
 #: Seconds between looks at the clock.
 INTERVAL = 0.25
 
+#: Slices remembered as announced at each look, so that after thousands of deadlines at one midnight the next one need
+#: not wait until all of them are.
+SETTLED_AT_ONCE = 8
+
 
 class Quiet(Protocol):
     """Knows whether everything published has been processed."""
@@ -77,7 +81,6 @@ class Timers:
         same, as long as the epoch has room for it.
         """
         async with self._ticking:
-            await self._settle()
             now, agents = self._clock.now(), list(self._agents)
             while agents:
                 await self._checkpoint.room()
@@ -86,6 +89,7 @@ class Timers:
                 await asyncio.sleep(0)  # thousands of deadlines at one midnight must not hold up all else
                 agents = [agent for agent in agents if agent.due(now)]
             self._last = now
+            await self._settle()
 
     async def _announce(self, agent: TimedAgent[Any], now: datetime) -> None:
         out = Outbox(self._partitions)
@@ -103,7 +107,9 @@ class Timers:
 
         Epochs become safe in order, so nothing behind the first that is not can be safe.
         """
-        while self._unsafe and self._unsafe[0][2].done():
+        for _ in range(SETTLED_AT_ONCE):
+            if not self._unsafe or not self._unsafe[0][2].done():
+                return
             agent, announced, safe = self._unsafe[0]
             if safe.cancelled():
                 while self._unsafe:
