@@ -10,7 +10,7 @@ import pytest
 from streams.runtime.checkpoint import MAX_RECORDS, Checkpoint
 from streams.runtime.clock import WallClock
 from streams.runtime.producer import Outbox
-from streams.runtime.timers import Timers
+from streams.runtime.timers import SETTLED_AT_ONCE, Timers
 from tests.unit.test_checkpoint import COUNTS, Stage, checkpoint, stage
 
 __all__ = ["checkpoint", "stage"]  # fixtures
@@ -118,3 +118,17 @@ async def test_announcements_wait_when_the_epoch_is_full(
     await checkpoint.flush()
     await asyncio.wait_for(tick, 1)
     assert agent.happened == ["announced a", "announced b"]
+
+
+async def test_what_falls_due_next_waits_for_no_long_list_of_confirmations(
+    stage: Stage, checkpoint: Checkpoint, agent: Agent, timers: Timers
+) -> None:
+    agent.waiting = [f"{number}" for number in range(SETTLED_AT_ONCE + 1)]
+    await timers.tick()
+    stage.acknowledge.set_result(None)
+    stage.sink.set_result(None)
+    await checkpoint.flush()
+    agent.happened.clear()
+    agent.waiting = ["next"]
+    await timers.tick()
+    assert agent.happened == ["announced next", *(f"confirmed {number}" for number in range(SETTLED_AT_ONCE))]
