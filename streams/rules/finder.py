@@ -24,7 +24,9 @@ class Finder(Generic[Value]):
         under: dict[str, list[tuple[str, Value]]] = {sign: [] for sign in trees}
         for pattern, value in patterns:
             for sign in sorted(first_signs(pattern)):
-                under.setdefault(sign, []).append((_beginning_with(sign, pattern), value))
+                # A \\ may hide a bracket; such patterns stay as they are.
+                left = pattern if "\\" in pattern else _beginning_with(sign, f"(?:{pattern})")
+                under.setdefault(sign, []).append((left, value))
         # Those that begin with the sign itself last, side by side: `re` then tests it once for all of them.
         for sign, mine in under.items():
             mine.sort(key=lambda each: each[0].startswith(sign))
@@ -66,9 +68,10 @@ def _beginning_with(sign: str, pattern: str) -> str:
     if not pattern.startswith("(?:"):
         return pattern
     ways, end = _ways(pattern)
-    if pattern[end : end + 1] in _REPEATING or not all(ways):
+    firsts = [_first(parser.parse(way)) for way in ways]
+    if pattern[end : end + 1] in _REPEATING or any(empty for _, empty in firsts):
         return pattern
-    left = [_beginning_with(sign, way) for way in ways if sign in first_signs(way)]
+    left = [_beginning_with(sign, way) for way, (signs, _) in zip(ways, firsts, strict=True) if sign in signs]
     return (left[0] if len(left) == 1 else f"(?:{'|'.join(left)})") + pattern[end:]
 
 

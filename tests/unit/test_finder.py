@@ -12,6 +12,8 @@ FINDER = Finder(
         ("(?:未|没)?完", "what may be missing first"),
         ("(?:没(?:办|搞)|[(|]办)成", "a group in a group"),
         ("没(?=的)", "the sign itself first"),
+        ("[哪那]边|里面|(?:很?|太)远", "alternatives all over"),
+        (r"(?:\(急\)|加急)办", "an escaped bracket"),
     ],
 )
 
@@ -25,6 +27,11 @@ FINDER = Finder(
         ("没完完", [(0, 2, "what may be missing first"), (2, 3, "what may be missing first")]),
         ("没搞成|办成", [(0, 3, "a group in a group"), (3, 6, "a group in a group")]),
         ("没的", [(0, 1, "the sign itself first")]),
+        (
+            "里面边很远远",
+            [(0, 2, "alternatives all over"), (3, 5, "alternatives all over"), (5, 6, "alternatives all over")],
+        ),
+        ("(急)办加急办", [(0, 4, "an escaped bracket"), (4, 7, "an escaped bracket")]),
         ("不有", []),
     ],
 )
