@@ -7,6 +7,7 @@ order, then its words as a tree, the longest first.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from re import _parser as parser  # type: ignore[attr-defined]  # what a pattern begins with, only the parser knows
 from typing import Any, Generic, TypeVar
 
@@ -68,7 +69,7 @@ def _beginning_with(sign: str, pattern: str) -> str:
     if not pattern.startswith("(?:"):
         return pattern
     ways, end = _ways(pattern)
-    firsts = [_first(parser.parse(way)) for way in ways]
+    firsts = [_begins(way) for way in ways]
     if pattern[end : end + 1] in _REPEATING or any(empty for _, empty in firsts):
         return pattern
     left = [_beginning_with(sign, way) for way, (signs, _) in zip(ways, firsts, strict=True) if sign in signs]
@@ -95,10 +96,16 @@ def first_signs(pattern: str) -> set[str]:
     Raises:
         ValueError: it can begin with any sign, or match nothing at all.
     """
-    signs, empty = _first(parser.parse(pattern))
+    signs, empty = _begins(pattern)
     if empty:
         raise ValueError("can match nothing")
     return signs
+
+
+@lru_cache(maxsize=4096)
+def _begins(pattern: str) -> tuple[set[str], bool]:
+    """The first signs of a pattern, and whether it can match the empty text."""
+    return _first(parser.parse(pattern))
 
 
 def _first(items: Iterable[tuple[Any, Any]]) -> tuple[set[str], bool]:
