@@ -7,7 +7,7 @@ from typing import Any
 
 from sinks.base import Columns
 from sinks.schema.tables import TABLES, Kind
-from streams.rules.local_time import EPOCH
+from streams.rules.local_time import since_epoch
 from streams.schemas.alert import Alert
 from streams.schemas.case import Case
 
@@ -32,7 +32,7 @@ def _columns(table: str, records: Sequence[Case] | Sequence[Alert]) -> Columns:
 
 
 def _microseconds(instant: datetime | None) -> int | None:
-    return None if instant is None else (instant - EPOCH) // datetime.resolution
+    return None if instant is None else since_epoch(instant)
 
 
 #: What both drivers take: lists for tuples, 0 and 1 for booleans, and whole µs for instants (see sinks/base.py).

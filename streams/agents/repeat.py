@@ -5,7 +5,7 @@ late dismissals and repetition change nothing in the end (rules/repeats.py, rule
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -214,22 +214,30 @@ class Repeat:
         about = memory.book.about(group)
         weeks = weeks_reached((incident for incident, _ in change.incidents), self._zone) if change else None
         derived = self._derive(group, memory.groups[group].history, change, weeks)
-        # A trend seen on half of the records may vanish with the other half; the other kinds only ever change.
-        ids = {alert.alert_id for alert in derived}
-        now = self._clock.now()
-        withdrawn = [
-            replace(alert, state="resolved", resolution="revised", resolved_at=now)
-            for alert in (about.values() if group.startswith("trend|") else ())
-            if alert.alert_id not in ids
-            and alert.state == "firing"
-            and (weeks is None or week_of(alert.raised_at, self._zone) in weeks)
-        ]
-        derived += withdrawn
-        known = {alert.alert_id for alert in derived if alert.alert_id in about}
         again = change is not None and change.again
+        now = self._clock.now()
+        if group.startswith("trend|"):
+            derived += self._vanished(about.values(), {alert.alert_id for alert in derived}, weeks, now, again=again)
+        known = {alert.alert_id for alert in derived if alert.alert_id in about}
         alerts = memory.book.announce(group, derived, now, version, again=again)
         self._announcer.give(alerts, known, out)
         return alerts
+
+    def _vanished(
+        self, about: Iterable[Alert], derived: set[str], weeks: set[int] | None, now: datetime, *, again: bool
+    ) -> Iterator[Alert]:
+        """Trends that were announced on half of the records and do not follow from all of them.
+
+        The other kinds only ever change. What was said of one that vanished is said `again` like everything else: a
+        worker may have died before the sink had it.
+        """
+        for alert in about:
+            if alert.alert_id in derived or (weeks is not None and week_of(alert.raised_at, self._zone) not in weeks):
+                continue
+            if alert.state == "firing":
+                yield replace(alert, state="resolved", resolution="revised", resolved_at=now)
+            elif again:
+                yield alert
 
     def tick(self, now: datetime, out: Outbox) -> Announced:
         """A trend is over when its week is."""

@@ -25,6 +25,13 @@ _LANE = 32
 _SCALE = 1_000_000
 
 
+def signs_of(text: str) -> set[str]:
+    """The signs of a text (normalised) and its pairs of neighbouring signs: what weights are learned for."""
+    signs = set(text)
+    signs.update(map(add, text, text[1:]))
+    return signs
+
+
 class Likeness:
     """Weights by sign or pair of signs. Safe to share between threads."""
 
@@ -71,9 +78,7 @@ class Likeness:
         """The categories of a text (normalised), as bits; `found` are those of the lexicon."""
         if len(text) > LONGEST:
             return found
-        signs = set(text)
-        signs.update(map(add, text, text[1:]))
-        total = self._base + self._trusted(found) + sum(map(self._weights.get, signs, repeat(0)))
+        total = self._base + self._trusted(found) + sum(map(self._weights.get, signs_of(text), repeat(0)))
         return self._bits(total & self._halves)
 
     def _sum_of_trust(self, found: int) -> int:

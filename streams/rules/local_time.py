@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
-_MICROSECOND = timedelta(microseconds=1)
+_MICROSECOND = datetime.resolution
 #: The end of a time, `30:05`, in µs.
 _IN_HOUR = {f"{second // 60:02}:{second % 60:02}": second * 1_000_000 for second in range(3600)}
 _TWO_YEARS = 20_000  # hours
@@ -42,9 +42,14 @@ def microseconds(written: str) -> int:
     """The instant a LocalTime wrote, in µs since 1970 (UTC): hour by hour, half the cost of parsing it whole."""
     if len(written) == 25:
         return _hour_begins(written[:13], written[19:]) + _IN_HOUR[written[14:19]]
-    return (datetime.fromisoformat(written) - EPOCH) // _MICROSECOND
+    return since_epoch(datetime.fromisoformat(written))
+
+
+def since_epoch(instant: datetime) -> int:
+    """An aware instant in µs since 1970 (UTC)."""
+    return (instant - EPOCH) // _MICROSECOND
 
 
 @lru_cache(maxsize=_TWO_YEARS)
 def _hour_begins(hour: str, offset: str) -> int:
-    return (datetime.fromisoformat(f"{hour}:00:00{offset}") - EPOCH) // _MICROSECOND
+    return since_epoch(datetime.fromisoformat(f"{hour}:00:00{offset}"))

@@ -105,7 +105,7 @@ def alerts_of(
     }
     for alert_id, earlier in announced.items():
         if alert_id not in alerts:
-            alerts |= {alert.alert_id: alert for alert in _withdrawn(opening, facts, spans, zone, earlier)}
+            alerts[alert_id] = _withdrawn(opening, facts, spans, zone, earlier)
     return list(alerts.values())
 
 
@@ -176,10 +176,8 @@ def _following(spans: Iterable[Span], now: datetime) -> Iterator[_Following]:
             yield span.overdue_kind, span.due, span.due, end
 
 
-def _withdrawn(
-    opening: Opening, facts: Facts, spans: Sequence[Span], zone: ZoneInfo, earlier: Alert
-) -> Iterator[Alert]:
-    """What to say of an announced alert that follows no more; nothing, if only the clock went back."""
+def _withdrawn(opening: Opening, facts: Facts, spans: Sequence[Span], zone: ZoneInfo, earlier: Alert) -> Alert:
+    """What to say of an announced alert that follows no more; the same as before, if only the clock went back."""
     span = next(each for each in reversed(spans) if earlier.kind.startswith(each.step))
     raised_at = earlier.raised_at
     overdue = earlier.kind == span.overdue_kind
@@ -188,13 +186,13 @@ def _withdrawn(
     elif facts.dismissed_at is not None and facts.dismissed_at <= raised_at:
         why = "dismissed"
     elif raised_at == (span.due if overdue else span.soon):
-        return
+        return earlier
     elif facts.extended_at is not None and span.step == "rectify":
         why = "extended"
     else:
         why = "revised"
     lead = timedelta() if overdue else span.due - span.soon
-    yield _alert(opening, earlier.kind, raised_at, raised_at + lead, zone, (raised_at, why))
+    return _alert(opening, earlier.kind, raised_at, raised_at + lead, zone, (raised_at, why))
 
 
 #: kind: severity, Chinese title, English title

@@ -4,8 +4,7 @@ pip install -e '.[learn]' && python tests/data/learn.py     after comments or le
 """
 
 import json
-from collections.abc import Iterable
-from operator import add
+from collections import Counter
 from typing import Any
 
 from score_comments import comments
@@ -14,11 +13,11 @@ from sklearn.linear_model import LogisticRegression
 
 from streams.rules.categories import CATEGORIES, LIKENESS, Lexicon, load_lexicon
 from streams.rules.clauses import normalise
-from streams.rules.likeness import LONGEST
+from streams.rules.likeness import LONGEST, signs_of
 
 #: Seldom is not often enough to learn from, and what weighs next to nothing only makes the file long.
 SEEN_AT_LEAST, WEIGHS_AT_LEAST = 2, 0.15
-#: Where the line is drawn: at 0.4 in 1 rather than at one in two, since a complaint missed is worse than one too many.
+#: Where the line is drawn, in log odds: at two in five, since a complaint missed is worse than one too many.
 LINE = -0.4
 #: What the lexicon found stands by so much where nothing else is known of a text.
 STANDS = 0.5
@@ -26,18 +25,17 @@ STANDS = 0.5
 
 def features(comment: dict[str, Any], lexicon: Lexicon) -> dict[str, float]:
     """Signs and pairs of signs, and under `=category` what the lexicon found."""
-    text = normalise(comment["comment"])
     found = lexicon.classify(comment.get("tags"), comment["comment"])
-    return dict.fromkeys([*text, *map(add, text, text[1:]), *(f"={name}" for name in found)], 1.0)
+    return dict.fromkeys([*signs_of(normalise(comment["comment"])), *(f"={name}" for name in found)], 1.0)
 
 
 def main() -> None:
     learned_from = [each for each in comments("tune") if len(each["comment"]) <= LONGEST]
     lexicon = load_lexicon(likeness=None)
     table = [features(each, lexicon) for each in learned_from]
-    often = frequent(table)
+    seen = Counter(name for each in table for name in each)
     vectorizer = DictVectorizer()
-    matrix = vectorizer.fit_transform([{name: 1.0 for name in each if name in often} for each in table])
+    matrix = vectorizer.fit_transform([{name: 1.0 for name in each if seen[name] >= SEEN_AT_LEAST} for each in table])
     weights: dict[str, dict[str, float]] = {}
     trust: dict[str, float] = {}
     base: dict[str, float] = {}
@@ -55,15 +53,6 @@ def main() -> None:
     )
     head = f'"learned_from": {len(learned_from)},\n"base": {json.dumps(base)},\n"trust": {json.dumps(trust)}'
     LIKENESS.write_text(f'{{\n{head},\n"weights": {{\n{lines}\n}}\n}}\n', encoding="utf-8")
-
-
-def frequent(table: Iterable[dict[str, float]]) -> set[str]:
-    """What occurs in enough comments."""
-    seen: dict[str, int] = {}
-    for each in table:
-        for name in each:
-            seen[name] = seen.get(name, 0) + 1
-    return {name for name, number in seen.items() if number >= SEEN_AT_LEAST}
 
 
 if __name__ == "__main__":

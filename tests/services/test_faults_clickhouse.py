@@ -1,5 +1,6 @@
 """Whatever breaks on ClickHouse's side, the results are those of the set of records."""
 
+import contextlib
 import os
 import subprocess
 import time
@@ -85,13 +86,9 @@ def test_clickhouses_disk_is_full_until_somebody_makes_room(new_house: Make, tmp
             with publishing(house, load, 30):
                 time.sleep(5)
                 ballast = disk / "ballast"
-                with ballast.open("wb") as stream:
-                    try:
-                        while True:
-                            stream.write(bytes(65536))
-                            stream.flush()
-                    except OSError:
-                        pass
+                with ballast.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
+                    while True:
+                        stream.write(bytes(65536))
                 until("sink_up is 0", lambda: worker.metrics()["haochaping_sink_up"] == 0)
                 refused = worker.metrics()["haochaping_sink_failures_total"]
                 until("it is tried again", lambda: worker.metrics()["haochaping_sink_failures_total"] > refused)
