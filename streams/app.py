@@ -69,7 +69,7 @@ def faust_app(settings: Settings) -> faust.App:
         table_standby_replicas=max(1, settings.standby_replicas),
         broker_session_timeout=settings.session_timeout,
         broker_heartbeat_interval=settings.session_timeout / 5,
-        broker_rebalance_timeout=max(10.0, settings.session_timeout),
+        broker_rebalance_timeout=settings.rebalance_timeout,
         # Commits are the checkpoint's; Faust's own loop finds nothing to commit and need not look often.
         broker_commit_interval=3600.0,
     )

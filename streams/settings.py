@@ -69,6 +69,11 @@ class Settings(BaseSettings):
         return ZoneInfo(self.timezone)
 
     @property
+    def rebalance_timeout(self) -> float:
+        """Seconds that members of the group have to come together again, before the broker goes on without them."""
+        return max(10.0, self.session_timeout)
+
+    @property
     def sink_url(self) -> str:
         """The ClickHouse in use: what was set, or the embedded one in the data folder."""
         return self.clickhouse_url or f"chdb://{(self.data_dir / 'clickhouse').absolute()}"

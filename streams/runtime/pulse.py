@@ -108,7 +108,7 @@ class Pulse:
 
     def _check_progress(self) -> None:
         worker = self._worker
-        timeout = worker.settings.stall_timeout
+        settings, timeout = worker.settings, worker.settings.stall_timeout
         now = time.monotonic()
         if self.lag == 0 and worker.checkpoint.idle:
             worker.checkpoint.progressed_at = now
@@ -116,9 +116,12 @@ class Pulse:
         stuck = now - max(worker.checkpoint.progressed_at, worker.sink.tried_at)
         consumer: Any = worker.app.consumer
         # Twice, because nobody asks for heartbeats while the group shares its partitions out.
-        heard = consumer.heard_at is not None and now - consumer.heard_at < 2 * worker.settings.session_timeout
+        heard = consumer.heard_at is not None and now - consumer.heard_at < 2 * settings.session_timeout
         worker.metrics.kafka_up.set(heard)
-        if stuck > timeout:
+        # Who joins the group waits until the broker has given up the members that are gone. To end sooner would make
+        # one more of those, and with a short timeout workers would keep each other waiting for ever.
+        sharing = 0 if worker.recovered else settings.session_timeout + settings.rebalance_timeout
+        if stuck > timeout + sharing:
             doing = "has not got its partitions or their state" if not worker.recovered else "has work"
             raise _stalled(f"no progress for {stuck:.0f} s although the worker {doing} (lag {self.lag})")
         if not worker.recovered:
