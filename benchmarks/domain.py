@@ -5,9 +5,9 @@ own (streams/agents/enrich.py), and the outputs are compared.
 """
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import repeat
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,9 @@ MODELS = {"reference.windows": Window, "reference.staff": Staff, "reference.serv
 
 #: A day, one of the seven dimensions and its member, as `day|dimension|member`.
 Cell = str
-#: Reviews by day, dimension and member.
-Counts = Counter[tuple[str, str, str | None]]
+
+#: Reviews by day and dimension, then by member.
+Counts = defaultdict[tuple[str, str], Counter[str | None]]
 
 #: Dimension but the district, which has one member: the field with its member.
 DIMENSIONS = {
@@ -99,25 +100,31 @@ class District:
         }
 
 
-def count_all(counts: Counts, enriched: Sequence[Mapping[str, Any]]) -> None:
-    """Count a batch, dimension by dimension: Counter counts a column in C."""
-    days = [record["occurred_at"][:10] for record in enriched]
-    for dimension, members in zip(DIMENSIONS, zip(*map(_MEMBERS, enriched), strict=True), strict=True):
-        counts.update(zip(days, repeat(dimension), members, strict=False))
+def no_counts() -> Counts:
+    """Nothing counted yet."""
+    return defaultdict(Counter)
+
+
+def count_all(counts: Counts, enriched: Iterable[Mapping[str, Any]]) -> None:
+    """Count a batch, day by day and dimension by dimension: Counter counts a column in C."""
+    for day, reviews in groupby(enriched, lambda record: record["occurred_at"][:10]):
+        for dimension, members in zip(DIMENSIONS, zip(*map(_MEMBERS, reviews), strict=True), strict=True):
+            counts[day, dimension].update(members)
 
 
 def count_one(counts: Counts, enriched: Mapping[str, Any]) -> None:
     """Count one review, where a framework hands them over one by one."""
     day = enriched["occurred_at"][:10]
     for dimension, field in DIMENSIONS.items():
-        counts[day, dimension, enriched[field]] += 1
+        counts[day, dimension][enriched[field]] += 1
 
 
 def cells(counts: Counts) -> dict[Cell, int]:
     """The cells counted, and the district's, which are those of its channels."""
     found = Counter[Cell]()
-    for (day, dimension, member), count in counts.items():
-        found[f"{day}|{dimension}|{member or ''}"] += count
+    for (day, dimension), members in counts.items():
+        for member, count in members.items():
+            found[f"{day}|{dimension}|{member or ''}"] += count
         if dimension == "channel":
-            found[f"{day}|district|all"] += count
+            found[f"{day}|district|all"] += members.total()
     return dict(found)

@@ -5,19 +5,21 @@ The worker does more than the job (exact counts, cases, alerts, ClickHouse): see
 
 import asyncio
 import os
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import repeat
+from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
 import uvloop
 
-from benchmarks.domain import DIMENSIONS, ZONE, Counts, District, cells
+from benchmarks.domain import DIMENSIONS, ZONE, Counts, District, cells, no_counts
 from benchmarks.task import Stopwatch, Task
-from streams.agents.enrich import CONTENT_HEADER, Enrich
+from streams.agents.enrich import AT_ONCE, Enrich, Valid
 from streams.agents.refusals import Refusals
 from streams.app import faust_app
 from streams.metrics import Metrics
+from streams.rules.enrichment import Match
 from streams.rules.pseudonym import pseudonymiser
 from streams.runtime.checkpoint import Checkpoint
 from streams.runtime.chunks import Chunk
@@ -26,10 +28,11 @@ from streams.runtime.producer import BatchProducer, Outbox
 from streams.runtime.records import take_decoded_records
 from streams.schemas.review import BAD_RATING
 from streams.settings import Settings
-from streams.topics import Topic, Topics, partition_of
+from streams.topics import Topic, Topics, partitions_of
 
-#: Dimension: how to get its member from what the reference says. The channel is the review's own.
-MATCHED = {name: attrgetter(field) for name, field in DIMENSIONS.items() if name != "channel"}
+#: The dimensions whose members the reference says. The channel is the review's own.
+MATCHED = {dimension: field for dimension, field in DIMENSIONS.items() if dimension != "channel"}
+_MEMBERS = attrgetter(*MATCHED.values())
 
 
 class NoSink:
@@ -39,8 +42,18 @@ class NoSink:
         assert not rows
 
 
+def count(counts: Counts, valid: Valid, matches: Sequence[Match]) -> None:
+    """Count some reviews, day by day and dimension by dimension."""
+    reviews = zip(valid.occurred, valid.reviews, matches, strict=True)
+    for day, group in groupby(reviews, lambda each: each[0][:10]):
+        _, of_day, matched = zip(*group, strict=True)
+        counts[day, "channel"].update([review["channel"] for review in of_day])
+        for dimension, members in zip(MATCHED, zip(*map(_MEMBERS, matched), strict=True), strict=True):
+            counts[day, dimension].update(members)
+
+
 async def main(task: Task) -> None:
-    watch, counts, metrics = Stopwatch(task), Counts(), Metrics()
+    watch, counts, metrics = Stopwatch(task), no_counts(), Metrics()
     settings = Settings(kafka_bootstrap=task.bootstrap, topic_prefix=f"{task.group}.", data_dir=task.report.parent)
     topics = replace(Topics.of(settings), reviews=Topic(task.source), enriched=Topic(task.enriched))
     partitions = {task.enriched: settings.partitions, task.bad: settings.partitions}
@@ -68,20 +81,17 @@ async def main(task: Task) -> None:
             chunk: Chunk = event.value
             await checkpoint.room()
             out = Outbox(partitions)
-            valid = enrich.valid(chunk, out)
-            matches = [enrich.match(review) for _, review, _, _ in valid]
-            enriched = out.messages[task.enriched]
-            for (record, review, occurred, received), match in zip(valid, matches, strict=True):
-                key = review["review_id"].encode()
-                value, content = enrich.enrich(review, occurred, received, match)
-                message = (key, value, [(CONTENT_HEADER, content)], record.timestamp)
-                enriched[partition_of(key, settings.partitions)].append(message)
-                if review["rating"] <= BAD_RATING:
-                    out.produce(task.bad, key, value)
-            days = [occurred[:10] for _, _, occurred, _ in valid]
-            counts.update(zip(days, repeat("channel"), [review["channel"] for _, review, _, _ in valid], strict=False))
-            for dimension, members in MATCHED.items():
-                counts.update(zip(days, repeat(dimension), map(members, matches), strict=False))
+            for part in chunk.parts(AT_ONCE):
+                valid = enrich.valid(part, out)
+                matches = enrich.match(valid.reviews)
+                messages = enrich.enrich(valid, matches)
+                enriched = out.messages[task.enriched]
+                for partition, message in zip(partitions_of(valid.keys, settings.partitions), messages, strict=True):
+                    enriched[partition].append(message)
+                for review, (key, value, _, _) in zip(valid.reviews, messages, strict=True):
+                    if review["rating"] <= BAD_RATING:
+                        out.produce(task.bad, key, value)
+                count(counts, valid, matches)
             await checkpoint.add(out, chunk)
             read += len(chunk.records)
             if read >= task.records:

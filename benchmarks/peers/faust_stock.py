@@ -11,12 +11,12 @@ import faust
 import orjson
 import uvloop
 
-from benchmarks.domain import Counts, District, cells, count_one, validate
+from benchmarks.domain import District, cells, count_one, no_counts, validate
 from benchmarks.task import Stopwatch, Task
 
 
 async def main(task: Task) -> None:
-    district, counts, watch = District(task.reference), Counts(), Stopwatch(task)
+    district, counts, watch = District(task.reference), no_counts(), Stopwatch(task)
     app = faust.App(
         task.group,
         broker=f"kafka://{task.bootstrap}",

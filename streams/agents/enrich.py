@@ -1,10 +1,11 @@
 """reviews → reviews.enriched: validate, pseudonymise, match, classify. No memory but the reference."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -16,13 +17,16 @@ from streams.rules.enrichment import MAX_MATCHES, Match, Reference
 from streams.rules.local_time import LocalTime
 from streams.rules.masking import mask
 from streams.runtime.chunks import Chunk
-from streams.runtime.producer import Outbox
+from streams.runtime.producer import Message, Outbox
 from streams.schemas.fields import LAST_YEAR
 from streams.schemas.review import BAD_RATING, MAX_BYTES, REVIEWS, Review, Reviewer
-from streams.topics import Topics, partition_of
+from streams.topics import Topics, partitions_of
 
 #: The hash of what the publisher sent, so that a resend is told from a conflict whatever the reference says by then.
 CONTENT_HEADER = "hcp-content"
+
+#: Records worked on together.
+AT_ONCE = 500
 
 #: How far a publisher's clock may run ahead of the broker's.
 FUTURE = timedelta(days=1)
@@ -30,8 +34,36 @@ _FUTURE_MS = FUTURE.total_seconds() * 1000
 #: A publisher may give its records any timestamp; beyond this one no review is valid.
 _FAR_MS = datetime(LAST_YEAR, 1, 1, tzinfo=UTC).timestamp() * 1000
 
-#: A usable record: (record, its review, occurred_at and received_at in local time).
-Valid = tuple[Any, Review, str, str]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Valid:
+    """The usable records of a chunk, column by column."""
+
+    records: Sequence[Any]
+    reviews: Sequence[Review]
+    occurred: Sequence[str]  # occurred_at in local time
+    received: Sequence[str]  # received_at in local time
+
+    @property
+    def keys(self) -> list[bytes]:
+        """All copies of a review meet in one partition."""
+        return [review["review_id"].encode() for review in self.reviews]
+
+    def without(self, gone: Callable[[int], bool]) -> "Valid":
+        """Those whose place is not `gone`."""
+        left = [place for place in range(len(self.records)) if not gone(place)]
+
+        def of(column: Sequence[T]) -> list[T]:
+            return [column[place] for place in left]
+
+        return Valid(of(self.records), of(self.reviews), of(self.occurred), of(self.received))
+
+
+#: What is the same for every review of a match: the ids and what the reference says of them, as JSON; and the ids as
+#: given, with a staff_id and without.
+Fragments = tuple[bytes, bytes, bytes]
 
 
 class Enrich:
@@ -58,37 +90,46 @@ class Enrich:
         self._zone = zone
         self._local = LocalTime(zone)
         self._refusals = refusals
-        self._fragments: dict[Match, bytes] = {}
+        self._fragments: dict[Match, Fragments] = {}
 
     def process(self, chunk: Chunk, out: Outbox) -> None:
         """Every record of the chunk becomes an enriched review or a refusal."""
         enriched = out.messages[self._enriched]
-        for record, review, occurred, received in self.valid(chunk, out):
-            key = review["review_id"].encode()
-            value, content = self.enrich(review, occurred, received, self.match(review))
-            partition = partition_of(key, self._partitions)
-            enriched[partition].append((key, value, [(CONTENT_HEADER, content)], record.timestamp))
+        for part in chunk.parts(AT_ONCE):
+            valid = self.valid(part, out)
+            messages = self.enrich(valid, self.match(valid.reviews))
+            for partition, message in zip(partitions_of(valid.keys, self._partitions), messages, strict=True):
+                enriched[partition].append(message)
 
-    def valid(self, chunk: Chunk, out: Outbox) -> list[Valid]:
+    def valid(self, chunk: Chunk, out: Outbox) -> Valid:
         """The chunk's usable records; the others are refused."""
+        valid = self._in_local_time(*self._validate(chunk, out))
         # Nearly every review is far from the future by its text already: only the others are looked at one by one.
         # Twelve hours, because when clocks are changed a later time may be written as an earlier one.
         oldest = min([record.timestamp for record in chunk.records])
         surely = self._local.write(None, datetime.fromtimestamp(min(max(oldest, 0), _FAR_MS) / 1000, UTC) + FUTURE / 2)
-        valid = [
-            each
-            for each in self._in_local_time(chunk, out)
-            if each[2] <= surely or not self._ahead(chunk, each[0], each[1], out)
-        ]
-        self._refusals.watch(chunk.topic, chunk.partition, len(chunk.records), len(chunk.records) - len(valid))
+        if max(valid.occurred, default="") > surely:
+            valid = valid.without(
+                lambda place: (
+                    valid.occurred[place] > surely
+                    and self._ahead(chunk, valid.records[place], valid.reviews[place], out)
+                )
+            )
+        self._refusals.watch(chunk.topic, chunk.partition, len(chunk.records), len(chunk.records) - len(valid.records))
         return valid
 
-    def _in_local_time(self, chunk: Chunk, out: Outbox) -> Iterator[Valid]:
+    def _in_local_time(
+        self, records: Sequence[Any], documents: Sequence[dict[str, Any]], reviews: Sequence[Review]
+    ) -> Valid:
         write = self._local.write
-        for record, sent, review in self._validate(chunk, out):
-            occurred = write(sent["occurred_at"], review["occurred_at"])
-            received_at = review.get("received_at")
-            yield record, review, occurred, write(sent["received_at"], received_at) if received_at else occurred
+        occurred = [
+            write(sent["occurred_at"], review["occurred_at"]) for sent, review in zip(documents, reviews, strict=True)
+        ]
+        received = [
+            write(sent["received_at"], at) if (at := review.get("received_at")) else same
+            for sent, review, same in zip(documents, reviews, occurred, strict=True)
+        ]
+        return Valid(records, reviews, occurred, received)
 
     def _ahead(self, chunk: Chunk, record: Any, review: Review, out: Outbox) -> bool:
         """Refuse a review from the future."""
@@ -104,7 +145,7 @@ class Enrich:
         )
         return True
 
-    def _validate(self, chunk: Chunk, out: Outbox) -> Iterator[tuple[Any, dict[str, Any], Review]]:
+    def _validate(self, chunk: Chunk, out: Outbox) -> tuple[list[Any], list[dict[str, Any]], list[Review]]:
         """Records that are reviews, the document each holds, the review. Together: half the cost of one by one."""
         documents: list[Any] = []
         records: list[Any] = []
@@ -135,30 +176,40 @@ class Enrich:
             records = [records[index] for index in good]
             documents = [documents[index] for index in good]
             reviews = REVIEWS.validate_python(documents, context=context)
-        return zip(records, documents, reviews, strict=True)
+        return records, documents, reviews
 
-    def match(self, review: Review) -> Match:
-        """What the reference says of a review."""
-        return self._reference.match(
-            review.get("window_id"), review.get("staff_id"), review.get("service_id"), review["occurred_at"]
-        )
+    def match(self, reviews: Sequence[Review]) -> list[Match]:
+        """What the reference says of each."""
+        match = self._reference.match
+        return [
+            match(each.get("window_id"), each.get("staff_id"), each.get("service_id"), each["occurred_at"])
+            for each in reviews
+        ]
 
-    def enrich(self, review: Review, occurred: str, received: str, match: Match) -> tuple[bytes, bytes]:
-        """The enriched record as JSON, and the hash of what was sent (8 bytes).
+    def enrich(self, valid: Valid, matches: Sequence[Match]) -> list[Message]:
+        """The enriched records as JSON, each with the hash of what was sent (8 bytes) for a header.
 
         JSON is put together from fragments: what follows from the reference, or from what was found in the text, is
         the same for many reviews and written once. Ids, channels and times need no escaping (schemas/fields.py).
+        One loop and few calls, since every review of a district comes by here.
         """
-        own = (
-            f'{{"review_id":"{review["review_id"]}","occurred_at":"{occurred}","received_at":"{received}",'
-            f'"rating":{review["rating"]},"channel":"{review["channel"]}",'
-        ).encode() + (_NO_EXTRAS if _EXTRAS.isdisjoint(review) else self._extras(review))
-        # The staff_id as given, not as resolved: that may change.
-        given = f"{match.window_id}|{review.get('staff_id')}|{match.service_id}".encode()
-        content = blake2b(own + given, digest_size=8).digest()
-        tags, comment = review.get("tags"), review.get("comment")
-        categories = self._lexicon.classify(tags, comment) if tags or comment else ()
-        return own + self._matched(match) + _found(review["rating"], categories), content
+        classify, known = self._lexicon.classify, self._fragments
+        messages: list[Message] = []
+        for record, review, occurred, received, match in zip(
+            valid.records, valid.reviews, valid.occurred, valid.received, matches, strict=True
+        ):
+            review_id, rating = review["review_id"], review["rating"]
+            own = (
+                f'{{"review_id":"{review_id}","occurred_at":"{occurred}","received_at":"{received}",'
+                f'"rating":{rating},"channel":"{review["channel"]}",'
+            ).encode() + (_NO_EXTRAS if _EXTRAS.isdisjoint(review) else self._extras(review))
+            matched, with_staff, without = known.get(match) or self._learn(match)
+            # The staff_id as given, not as resolved: that may change.
+            content = blake2b(own + (with_staff if review.get("staff_id") else without), digest_size=8).digest()
+            tags, comment = review.get("tags"), review.get("comment")
+            value = own + matched + _found(rating, classify(tags, comment) if tags or comment else ())
+            messages.append((review_id.encode(), value, [(CONTENT_HEADER, content)], record.timestamp))
+        return messages
 
     def _extras(self, review: Review) -> bytes:
         """What most reviews do not have."""
@@ -174,14 +225,13 @@ class Enrich:
             )
         )
 
-    def _matched(self, match: Match) -> bytes:
-        """The ids and what the reference says of them."""
-        fragment = self._fragments.get(match)
-        if fragment is None:
-            if len(self._fragments) >= MAX_MATCHES:
-                self._fragments.clear()
-            fragment = self._fragments[match] = _inside(orjson.dumps(match))
-        return fragment
+    def _learn(self, match: Match) -> Fragments:
+        if len(self._fragments) >= MAX_MATCHES:
+            self._fragments.clear()
+        ids = f"{match.window_id}|{{}}|{match.service_id}"
+        given, inferred = ids.format(match.staff_id).encode(), ids.format(None).encode()
+        fragments = self._fragments[match] = _inside(orjson.dumps(match)), given, inferred
+        return fragments
 
     def _refuse(self, out: Outbox, chunk: Chunk, record: Any, reason: Reason, detail: str) -> None:
         source = f"{chunk.topic}/{chunk.partition}/{record.offset}"

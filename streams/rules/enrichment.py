@@ -11,6 +11,10 @@ from streams.schemas.reference import Service, Staff, Window
 MAX_MATCHES = 100_000
 
 
+#: Of a window, a staff member and a service.
+Ids = tuple[str | None, str | None, str | None]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Match:
     """What the reference says of one review's ids; the field names are those of `reviews.enriched`.
@@ -42,14 +46,15 @@ class Reference:
         self.services: dict[str, Service] = {}
         # Only windows whose records carry `since`: (since, staff_id), oldest first.
         self._rosters: dict[str, list[tuple[datetime, str]]] = {}
-        self._matches: dict[tuple[str | None, str | None, str | None], Match] = {}
+        self._matches: dict[Ids, Match] = {}
+        self._given: dict[Ids, Match] = {}  # the same by the ids as given, where they do not depend on the time
 
     def __str__(self) -> str:
         return f"{len(self.windows)} windows, {len(self.staff)} staff, {len(self.services)} services"
 
     def learn(self, record: BaseModel) -> None:
         """Take a record; it replaces the one with its id, but for the roster, which keeps every `since`."""
-        self._matches.clear()
+        self._forget_matches()
         match record:
             case Window():
                 self.windows[record.window_id] = record
@@ -68,7 +73,7 @@ class Reference:
 
     def forget(self, model: type[BaseModel], key: str) -> None:
         """A null value deletes the record with this id."""
-        self._matches.clear()
+        self._forget_matches()
         if model is Window:
             self.windows.pop(key, None)
             self._rosters.pop(key, None)
@@ -89,15 +94,23 @@ class Reference:
         self, window_id: str | None, staff_id: str | None, service_id: str | None, occurred_at: datetime
     ) -> Match:
         """Resolve a review's ids. An id given wins; without a `staff_id` whoever was on duty at the window serves."""
+        given = window_id, staff_id, service_id
+        found = self._given.get(given)
+        if found is not None:
+            return found
         if staff_id is None and window_id is not None:
             staff_id = self.on_duty(window_id, occurred_at)
-        key = (window_id, staff_id, service_id)
-        found = self._matches.get(key)
-        if found is None:
-            if len(self._matches) >= MAX_MATCHES:
-                self._matches.clear()
-            found = self._matches[key] = self._match(*key)
+        ids = window_id, staff_id, service_id
+        if max(len(self._matches), len(self._given)) >= MAX_MATCHES:
+            self._forget_matches()
+        found = self._matches.get(ids) or self._matches.setdefault(ids, self._match(*ids))
+        if window_id not in self._rosters:
+            self._given[given] = found
         return found
+
+    def _forget_matches(self) -> None:
+        self._matches.clear()
+        self._given.clear()
 
     def _match(self, window_id: str | None, staff_id: str | None, service_id: str | None) -> Match:
         window = self.windows.get(window_id) if window_id else None

@@ -1,6 +1,6 @@
 """A chunk: one fetch of one partition, handed to an agent as a whole."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -42,3 +42,12 @@ class Chunk:
     def source(self) -> tuple[str, int]:
         """Topic and partition."""
         return self.topic, self.partition
+
+    def parts(self, records: int) -> Iterator["Chunk"]:
+        """The same in chunks of at most so many records.
+
+        What is made of some hundred records is still in the processor's cache when it is needed, and what is made of
+        thousands is not: parsing, validating and writing take a third less (docs/performance.md).
+        """
+        for begin in range(0, len(self.records), records):
+            yield Chunk(self.topic, self.partition, self.records[begin : begin + records], self.generation)
