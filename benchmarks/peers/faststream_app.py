@@ -30,7 +30,7 @@ async def main(task: Task) -> None:
     @broker.subscriber(
         task.source,
         batch=True,
-        max_records=1000,
+        max_records=4000,
         group_id=task.group,
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.ACK,  # commits a batch once it is handled

@@ -9,7 +9,6 @@ What they add up to decides. The weights stand in likeness.json, to be read:
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import repeat
 from operator import add
 from pathlib import Path
 from typing import Self
@@ -78,7 +77,7 @@ class Likeness:
         """The categories of a text (normalised), as bits; `found` are those of the lexicon."""
         if len(text) > LONGEST:
             return found
-        total = self._base + self._trusted(found) + sum(map(self._weights.get, signs_of(text), repeat(0)))
+        total = sum(filter(None, map(self._weights.get, signs_of(text))), self._base + self._trusted(found))
         return self._bits(total & self._halves)
 
     def _sum_of_trust(self, found: int) -> int:

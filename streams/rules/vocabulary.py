@@ -131,10 +131,10 @@ class Vocabulary:
     def find(self, text: str) -> list[Token]:
         """The words of a normalised text in order, none overlapping; patterns go before words, then the longest."""
         found = self._finder.find(text)
-        return [
-            (start, end, word if word is not self._time else self._times[length(text[start:end], self._long_wait)])
-            for start, end, word in found
-        ]
+        for place, (start, end, word) in enumerate(found):
+            if word is self._time:
+                found[place] = start, end, self._times[length(text[start:end], self._long_wait)]
+        return found
 
 
 def read(paths: Sequence[Path], categories: Sequence[str]) -> Vocabulary:
