@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, UnknownError, UnsupportedVersionError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, UnknownError, UnsupportedVersionError
 
 from streams.runtime.admin import broker_error
 from streams.settings import Settings
@@ -112,16 +113,32 @@ class BatchProducer:
         for topic, by_partition in messages.items():
             for partition, batch in by_partition.items():
                 builder = producer.create_batch()
-                for key, value, headers, time in batch:
-                    if builder.append(key=key, value=value, timestamp=time, headers=headers) is None:
-                        builder.close()
-                        acks.append(await producer.send_batch(builder, topic, partition=partition))
+                for key, value, headers, timestamp in batch:
+                    if builder.append(key=key, value=value, timestamp=timestamp, headers=headers) is None:
+                        acks.append(await self._hand_over(builder, topic, partition))
                         builder = producer.create_batch()
-                        builder.append(key=key, value=value, timestamp=time, headers=headers)
+                        builder.append(key=key, value=value, timestamp=timestamp, headers=headers)
                 if builder.record_count():
-                    builder.close()
-                    acks.append(await producer.send_batch(builder, topic, partition=partition))
+                    acks.append(await self._hand_over(builder, topic, partition))
         return acks
+
+    async def _hand_over(self, builder: Any, topic: str, partition: int) -> Awaitable[Any]:
+        """Queue a batch behind the one its partition has, as soon as that is on its way.
+
+        aiokafka (0.14) counts the time spent behind one batch again behind each that follows, and so gives up on a
+        broker that is away long before the time it was told. A batch that it gave up was not queued.
+        """
+        assert self._producer is not None, "start() comes first"
+        builder.close()
+        until = time.monotonic() + self._settings.stall_timeout
+        while True:
+            try:
+                acknowledged: Awaitable[Any] = await self._producer.send_batch(builder, topic, partition=partition)
+            except KafkaTimeoutError:
+                if time.monotonic() >= until:
+                    raise
+            else:
+                return acknowledged
 
     async def deliver(self, messages: Mapping[str, Mapping[int, Sequence[Message]]]) -> None:
         """Send and wait for every acknowledgement."""

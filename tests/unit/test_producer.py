@@ -1,0 +1,52 @@
+"""Batches are handed to aiokafka for as long as the worker has patience with its broker."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaTimeoutError
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from streams.runtime.producer import BatchProducer
+from streams.settings import Settings
+
+MESSAGES = {"topic": {3: [(b"key", b"value", [], None)]}}
+
+
+class Impatient:
+    """aiokafka's producer, which gives up a few times before there is room behind the batch under way."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+        self.taken: list[tuple[str, int, int]] = []
+
+    def create_batch(self) -> BatchBuilder:
+        return BatchBuilder(magic=2, batch_size=1024, compression_type=0, is_transactional=False)
+
+    async def send_batch(self, builder: BatchBuilder, topic: str, *, partition: int) -> "asyncio.Future[None]":
+        await asyncio.sleep(0.01)
+        if self.times:
+            self.times -= 1
+            raise KafkaTimeoutError
+        self.taken.append((topic, partition, builder.record_count()))
+        return asyncio.get_running_loop().create_future()
+
+
+def house(inner: Any, patience: float) -> BatchProducer:
+    producer = BatchProducer(Settings(stall_timeout=patience))
+    producer._producer = inner
+    return producer
+
+
+async def test_a_batch_that_was_given_up_too_soon_is_handed_over_again() -> None:
+    inner = Impatient(2)
+    (acknowledged,) = await house(inner, 60).send(MESSAGES)
+    assert inner.taken == [("topic", 3, 1)]
+    assert isinstance(acknowledged, asyncio.Future)
+
+
+async def test_a_broker_that_is_away_for_too_long_is_not_waited_for() -> None:
+    inner = Impatient(1_000_000)
+    with pytest.raises(KafkaTimeoutError):
+        await house(inner, 0.1).send(MESSAGES)
+    assert inner.taken == []
