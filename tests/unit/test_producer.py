@@ -21,7 +21,7 @@ class Impatient:
         self.taken: list[tuple[str, int, int]] = []
 
     def create_batch(self) -> BatchBuilder:
-        return BatchBuilder(magic=2, batch_size=1024, compression_type=0, is_transactional=False)
+        return BatchBuilder(batch_size=1024, compression_type=0)
 
     async def send_batch(self, builder: BatchBuilder, topic: str, *, partition: int) -> "asyncio.Future[None]":
         await asyncio.sleep(0.01)
