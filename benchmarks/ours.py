@@ -28,7 +28,7 @@ from streams.runtime.producer import BatchProducer, Outbox
 from streams.runtime.records import take_decoded_records
 from streams.schemas.review import BAD_RATING
 from streams.settings import Settings
-from streams.topics import Topic, Topics, partitions_of
+from streams.topics import Topic, Topics
 
 #: The dimensions whose members the reference says. The channel is the review's own.
 MATCHED = {dimension: field for dimension, field in DIMENSIONS.items() if dimension != "channel"}
@@ -84,10 +84,7 @@ async def main(task: Task) -> None:
             for part in chunk.parts(AT_ONCE):
                 valid = enrich.valid(part, out)
                 matches = enrich.match(valid.reviews)
-                messages = enrich.enrich(valid, matches)
-                enriched = out.messages[task.enriched]
-                for partition, message in zip(partitions_of(valid.keys, settings.partitions), messages, strict=True):
-                    enriched[partition].append(message)
+                messages = enrich.enrich(valid, matches, out)
                 for review, (key, value, _, _) in zip(valid.reviews, messages, strict=True):
                     if review["rating"] <= BAD_RATING:
                         out.produce(task.bad, key, value)

@@ -1,9 +1,9 @@
 """Every topic: its name, key, clean-up and schema, in one table. Source: CONTRACT §1."""
 
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Self
-from zlib import crc32
 
 from streams.settings import Settings
 
@@ -95,9 +95,4 @@ def partition_of(key: bytes, partitions: int) -> int:
 
     Not Kafka's murmur2, which costs 10 µs a key in Python; only this house writes the topics it is used for.
     """
-    return partitions_of((key,), partitions)[0]
-
-
-def partitions_of(keys: Iterable[bytes], partitions: int) -> list[int]:
-    """The same for many: a call for each would cost as much as the sum."""
-    return [crc32(key) % partitions for key in keys]
+    return zlib.crc32(key) % partitions

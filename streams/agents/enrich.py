@@ -20,7 +20,7 @@ from streams.runtime.chunks import Chunk
 from streams.runtime.producer import Message, Outbox
 from streams.schemas.fields import LAST_YEAR
 from streams.schemas.review import BAD_RATING, MAX_BYTES, REVIEWS, Review, Reviewer
-from streams.topics import Topics, partitions_of
+from streams.topics import Topics, partition_of
 
 #: The hash of what the publisher sent, so that a resend is told from a conflict whatever the reference says by then.
 CONTENT_HEADER = "hcp-content"
@@ -45,11 +45,6 @@ class Valid:
     reviews: Sequence[Review]
     occurred: Sequence[str]  # occurred_at in local time
     received: Sequence[str]  # received_at in local time
-
-    @property
-    def keys(self) -> list[bytes]:
-        """All copies of a review meet in one partition."""
-        return [review["review_id"].encode() for review in self.reviews]
 
     def without(self, gone: Callable[[int], bool]) -> "Valid":
         """Those whose place is not `gone`."""
@@ -94,12 +89,9 @@ class Enrich:
 
     def process(self, chunk: Chunk, out: Outbox) -> None:
         """Every record of the chunk becomes an enriched review or a refusal."""
-        enriched = out.messages[self._enriched]
         for part in chunk.parts(AT_ONCE):
             valid = self.valid(part, out)
-            messages = self.enrich(valid, self.match(valid.reviews))
-            for partition, message in zip(partitions_of(valid.keys, self._partitions), messages, strict=True):
-                enriched[partition].append(message)
+            self.enrich(valid, self.match(valid.reviews), out)
 
     def valid(self, chunk: Chunk, out: Outbox) -> Valid:
         """The chunk's usable records; the others are refused."""
@@ -186,14 +178,16 @@ class Enrich:
             for each in reviews
         ]
 
-    def enrich(self, valid: Valid, matches: Sequence[Match]) -> list[Message]:
-        """The enriched records as JSON, each with the hash of what was sent (8 bytes) for a header.
+    def enrich(self, valid: Valid, matches: Sequence[Match], out: Outbox) -> list[Message]:
+        """Produce the enriched records as JSON, each with the hash of what was sent (8 bytes) for a header.
+
+        All copies of a review meet in one partition, whatever key its publisher used. Returned in the order of `valid`.
 
         JSON is put together from fragments: what follows from the reference, or from what was found in the text, is
         the same for many reviews and written once. Ids, channels and times need no escaping (schemas/fields.py).
         One loop and few calls, since every review of a district comes by here.
         """
-        classify, known = self._lexicon.classify, self._fragments
+        classify, known, enriched = self._lexicon.classify, self._fragments, out.messages[self._enriched]
         messages: list[Message] = []
         for record, review, occurred, received, match in zip(
             valid.records, valid.reviews, valid.occurred, valid.received, matches, strict=True
@@ -208,7 +202,10 @@ class Enrich:
             content = blake2b(own + (with_staff if review.get("staff_id") else without), digest_size=8).digest()
             tags, comment = review.get("tags"), review.get("comment")
             value = own + matched + _found(rating, classify(tags, comment) if tags or comment else ())
-            messages.append((review_id.encode(), value, [(CONTENT_HEADER, content)], record.timestamp))
+            key = review_id.encode()
+            message = (key, value, [(CONTENT_HEADER, content)], record.timestamp)
+            enriched[partition_of(key, self._partitions)].append(message)
+            messages.append(message)
         return messages
 
     def _extras(self, review: Review) -> bytes:
