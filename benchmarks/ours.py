@@ -7,7 +7,7 @@ import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import compress, groupby
 from operator import attrgetter
 from typing import Any
 
@@ -85,9 +85,8 @@ async def main(task: Task) -> None:
                 valid = enrich.valid(part, out)
                 matches = enrich.match(valid.reviews)
                 messages = enrich.enrich(valid, matches, out)
-                for review, (key, value, _, _) in zip(valid.reviews, messages, strict=True):
-                    if review["rating"] <= BAD_RATING:
-                        out.produce(task.bad, key, value)
+                for key, value, _, _ in compress(messages, [each["rating"] <= BAD_RATING for each in valid.reviews]):
+                    out.produce(task.bad, key, value)
                 count(counts, valid, matches)
             await checkpoint.add(out, chunk)
             read += len(chunk.records)
@@ -99,7 +98,8 @@ async def main(task: Task) -> None:
     await app.start()
     await done.wait()
     await checkpoint.flush()
-    watch.stop(cells(counts))
+    watch.stop()
+    watch.report(cells(counts))
     flushing.cancel()
     await app.stop()
     await producer.stop()

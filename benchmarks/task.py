@@ -45,20 +45,24 @@ class Stopwatch:
     def __init__(self, task: Task) -> None:
         self._task = task
         self._started: tuple[float, float] | None = None
+        self._stopped: tuple[float, float] | None = None
 
     def start(self) -> None:
         """At the first record; later calls change nothing."""
         if self._started is None:
             self._started = time.time(), _cpu()
 
-    def stop(self, counts: Mapping[str, int]) -> None:
-        """After the last commit. `counts` by cell."""
-        ended, cpu = time.time(), _cpu()
-        assert self._started is not None, "start() comes first"
+    def stop(self) -> None:
+        """After the last commit."""
+        self._stopped = time.time(), _cpu()
+
+    def report(self, counts: Mapping[str, int]) -> None:
+        """Write what was measured, and the counts by cell."""
+        assert self._started is not None and self._stopped is not None, "start() and stop() come first"
         report = {
             "started": self._started[0],
-            "ended": ended,
-            "cpu": cpu - self._started[1],
+            "ended": self._stopped[0],
+            "cpu": self._stopped[1] - self._started[1],
             "peak_mib": _peak_mib(),
             "counts": counts,
         }

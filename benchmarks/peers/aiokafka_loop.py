@@ -53,7 +53,8 @@ async def main(task: Task) -> None:
             await producer.flush()
             await consumer.commit()
             committed = read
-    watch.stop(cells(counts))
+    watch.stop()
+    watch.report(cells(counts))
     await producer.stop()
     await consumer.stop()
 

@@ -82,7 +82,8 @@ def main(task: Task) -> None:
     )
     op.output("counts", op.fold_final("sum", op.flat_map_batch("together", enriched, together), no_counts, add), kept)
     cluster_main(flow, [], 0)
-    watch.stop(cells(kept.counts))
+    watch.stop()
+    watch.report(cells(kept.counts))
 
 
 if __name__ == "__main__":

@@ -45,7 +45,8 @@ def main(task: Task) -> None:
         if read // 40_000 > before // 40_000 or read >= task.records:
             producer.flush()
             consumer.commit(asynchronous=False)
-    watch.stop(cells(counts))
+    watch.stop()
+    watch.report(cells(counts))
     consumer.close()
 
 

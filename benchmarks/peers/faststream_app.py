@@ -54,7 +54,8 @@ async def main(task: Task) -> None:
             app.exit()
 
     await app.run()
-    watch.stop(cells(counts))
+    watch.stop()
+    watch.report(cells(counts))
 
 
 if __name__ == "__main__":

@@ -56,7 +56,8 @@ async def main(task: Task) -> None:
     await done.wait()
     await app.producer.flush()
     await app.consumer.commit()
-    watch.stop(cells(counts))
+    watch.stop()
+    watch.report(cells(counts))
     await app.stop()
 
 

@@ -47,7 +47,8 @@ def main(task: Task) -> None:
     reviews[reviews["bad"]].to_topic(bad)
 
     app.run()  # its last checkpoint flushes and commits
-    watch.stop(cells(counts))
+    watch.stop()
+    watch.report(cells(counts))
 
 
 if __name__ == "__main__":

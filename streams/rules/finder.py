@@ -9,20 +9,25 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from re import _parser as parser  # type: ignore[attr-defined]  # what a pattern begins with, only the parser knows
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 Value = TypeVar("Value")
+#: What an entry stands for may depend on what it found.
+Meaning: TypeAlias = Value | Callable[[str], Value]
 Tree = dict[str, Any]
 _REPEATING = ("?", "*", "+", "{")  # what may stand behind a part of a pattern
 
 
 class Finder(Generic[Value]):
-    """Finds entries and what they stand for: words as they are, patterns without capturing groups."""
+    """Finds entries and what they stand for: words as they are, patterns without capturing groups.
 
-    def __init__(self, words: Mapping[str, Value], patterns: Sequence[tuple[str, Value]]) -> None:
+    A pattern's value may be a function of the text it found.
+    """
+
+    def __init__(self, words: Mapping[str, Value], patterns: Sequence[tuple[str, Meaning[Value]]]) -> None:
         self._words = dict(words)
         trees = _tree(words)
-        under: dict[str, list[tuple[str, Value]]] = {sign: [] for sign in trees}
+        under: dict[str, list[tuple[str, Meaning[Value]]]] = {sign: [] for sign in trees}
         for pattern, value in patterns:
             for sign in sorted(first_signs(pattern)):
                 # A \\ may hide a bracket; such patterns stay as they are.
@@ -49,7 +54,8 @@ class Finder(Generic[Value]):
                 continue
             start, at = at, match.end()
             group = match.lastindex
-            found.append((start, at, words[text[start:at]] if group is None else here[1][group - 1]))
+            value = words[text[start:at]] if group is None else here[1][group - 1]
+            found.append((start, at, value(text[start:at]) if callable(value) else value))
         return found
 
 

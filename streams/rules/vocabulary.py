@@ -125,16 +125,15 @@ class Vocabulary:
             each.time = True
         words = {entry: word for entry, word in meanings.items() if not _is_pattern(entry)}
         patterns = [(_expand(entry, draft.macros), word) for entry, word in meanings.items() if _is_pattern(entry)]
-        self._time = Word()  # stands for one of _times, depending on how long it is
-        self._finder = Finder(words, [(DURATION, self._time), *patterns])
+        self._finder = Finder[Word](words, [(DURATION, self._time), *patterns])
 
     def find(self, text: str) -> list[Token]:
         """The words of a normalised text in order, none overlapping; patterns go before words, then the longest."""
-        found = self._finder.find(text)
-        for place, (start, end, word) in enumerate(found):
-            if word is self._time:
-                found[place] = start, end, self._times[length(text[start:end], self._long_wait)]
-        return found
+        return self._finder.find(text)
+
+    def _time(self, text: str) -> Word:
+        """An expression of time stands for one of three words."""
+        return self._times[length(text, self._long_wait)]
 
 
 def read(paths: Sequence[Path], categories: Sequence[str]) -> Vocabulary:

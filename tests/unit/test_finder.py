@@ -37,3 +37,8 @@ FINDER = Finder(
 )
 def test_patterns_are_found_at_every_sign_they_begin_with(text: str, found: list[tuple[int, int, str]]) -> None:
     assert FINDER.find(text) == found
+
+
+def test_what_a_pattern_stands_for_may_depend_on_the_text_found() -> None:
+    finder = Finder[object]({"分": "a word"}, [("[0-9]+分", len)])
+    assert finder.find("10分分") == [(0, 3, 3), (3, 4, "a word")]
