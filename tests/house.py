@@ -246,6 +246,18 @@ class House:
         """A compacted topic as a table: key → last value."""
         return {record.key.decode(): orjson.loads(record.value) for record in self.read(topic)}
 
+    def newest(self, topic: str) -> dict[str, dict[str, Any]]:
+        """Cases or alerts as their readers are told to read them: key → value of the highest version, the last of them.
+
+        A worker that was cut off may append old ones when it comes back (docs/guarantees.md).
+        """
+        found: dict[str, dict[str, Any]] = {}
+        for record in self.read(topic):
+            key, value = record.key.decode(), orjson.loads(record.value)
+            if key not in found or value["version"] >= found[key]["version"]:
+                found[key] = value
+        return found
+
     def rejected(self) -> list[tuple[dict[str, str], bytes | None, bytes | None]]:
         """Refused records: headers, key, value."""
         return [

@@ -124,7 +124,7 @@ def finish(house: House, worker: WorkerProcess, load: Load) -> None:
     house.publish("reviews", [LAST])
     house.settle(worker)
     compare(house, worker, _wanted(*load.made_by, house.settings.get("HCP_CLOCK") == "event"))
-    alert, case = house.latest("alerts")[WANG], house.latest("cases")[XI]
+    alert, case = house.newest("alerts")[WANG], house.newest("cases")[XI]
     assert alert["severity"] == "critical"
     assert "R-20260512-WANG" in alert["review_ids"]
     assert case["cause"] == "process"

@@ -5,12 +5,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from typing import Self
 
 from tests.house import free_port
 
 
 class Proxy:
-    """Forwards 127.0.0.1:`port` to 127.0.0.1:`target`."""
+    """Forwards 127.0.0.1:`port` to 127.0.0.1:`target`, until the block ends."""
 
     def __init__(self, target: int, port: int | None = None) -> None:
         self.target = target
@@ -22,6 +23,12 @@ class Proxy:
         self._lock = threading.Lock()
         self._server = socket.create_server(("127.0.0.1", self.port), backlog=100)
         self._start(self._accept)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
     def cut(self) -> None:
         """From now on nothing comes through; connections stay open, as they do when a cable is pulled."""

@@ -87,10 +87,13 @@ def test_workers_that_the_broker_left_alone_for_too_long_are_started_anew(
 def test_the_network_is_cut_for_half_a_minute(new_house: Make, kafka: Cluster, fault: Fault, cut_off: str) -> None:
     house, load = new_house(HCP_CLOCK="event"), district()
     furnish(house, load)
-    proxy = Proxy(kafka.brokers[0].far, kafka.brokers[0].proxy)
-    behind = {"HCP_KAFKA_BOOTSTRAP": f"127.0.0.1:{proxy.port}"}
+    behind = {"HCP_KAFKA_BOOTSTRAP": f"127.0.0.1:{kafka.brokers[0].proxy}"}
     near = behind if cut_off == "both workers" else {}
-    with Supervisor(house, **behind) as far, Supervisor(house, **near) as other:
+    with (
+        Proxy(kafka.brokers[0].far, kafka.brokers[0].proxy) as proxy,
+        Supervisor(house, **behind) as far,
+        Supervisor(house, **near) as other,
+    ):
         far.ready()
         other.ready()
         with publishing(house, load, 40):
@@ -105,7 +108,6 @@ def test_the_network_is_cut_for_half_a_minute(new_house: Make, kafka: Cluster, f
         assert far.exits == other.exits == [], "the workers were to heal by themselves"
         far.scale(0)
         finish(house, other.left(), load)
-    proxy.close()
     fault.done(len(load))
 
 

@@ -56,19 +56,18 @@ def test_clickhouse_is_killed_for_twenty_seconds_and_a_worker_with_it(
 def test_clickhouse_is_killed_in_the_middle_of_an_insert(
     new_house: Make, own_clickhouse: ClickHouse, fault: Fault
 ) -> None:
-    proxy = Proxy(own_clickhouse.port)
-    behind = own_clickhouse.url.replace(f":{own_clickhouse.port}/", f":{proxy.port}/")
-    house, load = new_house(HCP_CLOCK="event", HCP_CLICKHOUSE_URL=behind), district()
-    furnish(house, load)
-    worker = house.start()
-    with publishing(house, load, 25):
-        for cut in (200_000, 450_000, 700_001):
-            assert proxy.after(cut, own_clickhouse.kill).wait(60)
-            own_clickhouse.start()
-            fault.recovered(works_again(house))
-    finish(house, worker, load)
-    assert worker.metrics()["haochaping_sink_failures_total"] >= 3
-    proxy.close()
+    with Proxy(own_clickhouse.port) as proxy:
+        behind = own_clickhouse.url.replace(f":{own_clickhouse.port}/", f":{proxy.port}/")
+        house, load = new_house(HCP_CLOCK="event", HCP_CLICKHOUSE_URL=behind), district()
+        furnish(house, load)
+        worker = house.start()
+        with publishing(house, load, 25):
+            for cut in (200_000, 450_000, 700_001):
+                assert proxy.after(cut, own_clickhouse.kill).wait(60)
+                own_clickhouse.start()
+                fault.recovered(works_again(house))
+        finish(house, worker, load)
+        assert worker.metrics()["haochaping_sink_failures_total"] >= 3
     fault.done(len(load))
 
 

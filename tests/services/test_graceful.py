@@ -45,8 +45,12 @@ def test_a_worker_told_to_stop_under_load_ends_in_ten_seconds_and_nothing_is_don
     reviews, events = load(RECORDS)
     worker = house.start()
     stopped_at = []
-    house.publish("cases.events", events)
-    publisher = threading.Thread(target=house.publish, args=("reviews", reviews))
+
+    def publish() -> None:
+        house.publish("reviews", reviews)
+        house.publish("cases.events", events)  # behind the reviews: an idle worker would refuse what has no case
+
+    publisher = threading.Thread(target=publish)
     publisher.start()
     for share in (0.05, 0.15, 0.3):  # a worker does the rest in two seconds, asking what is committed takes half of one
         enough = share * RECORDS

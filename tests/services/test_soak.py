@@ -112,5 +112,6 @@ def test_soak(new_house: Callable[..., House], kafka: Cluster, clickhouse: Click
     middle, last = memory.median(1 / 3, 2 / 3), memory.median(2 / 3, 1)
     fault.note(f"soak of {MINUTES:g} minutes, {len(happened)} faults; RSS of a worker in MiB: {memory.story()}")
     assert len(happened) >= MINUTES
-    assert last <= middle * 1.1 + 5, memory.story()
+    # In the first third a worker learns the year. In a soak of few minutes a slow machine has not done with it by then.
+    assert last <= middle * (1.1 if MINUTES >= 10 else 1.5) + 5, memory.story()
     fault.done(len(thrice))

@@ -20,9 +20,8 @@ FETCH = 1  # Kafka's number of the request
 
 @pytest.fixture
 def proxy(kafka: Cluster) -> Iterator[Proxy]:
-    made = Proxy(kafka.brokers[0].far, kafka.brokers[0].proxy)
-    yield made
-    made.close()
+    with Proxy(kafka.brokers[0].far, kafka.brokers[0].proxy) as made:
+        yield made
 
 
 @pytest.fixture
@@ -54,13 +53,12 @@ def gives_up(worker: WorkerProcess) -> str:
 def test_a_clickhouse_that_takes_calls_and_never_answers(new_house: Make, clickhouse: ClickHouse, load: Load) -> None:
     house = new_house(HCP_CLOCK="event", HCP_STALL_TIMEOUT="5", HCP_LOG_FORMAT="json")
     furnish(house, load)
-    proxy = Proxy(clickhouse.port)
-    url = house.settings["HCP_CLICKHOUSE_URL"]
-    worker = house.start(HCP_CLICKHOUSE_URL=url.replace(f":{clickhouse.port}/", f":{proxy.port}/"))
-    proxy.cut()
-    house.publish_all(load.published)
-    assert "although the worker has work" in gives_up(worker)
-    proxy.close()
+    with Proxy(clickhouse.port) as proxy:
+        url = house.settings["HCP_CLICKHOUSE_URL"]
+        worker = house.start(HCP_CLICKHOUSE_URL=url.replace(f":{clickhouse.port}/", f":{proxy.port}/"))
+        proxy.cut()
+        house.publish_all(load.published)
+        assert "although the worker has work" in gives_up(worker)
     finish(house, house.start(), load)
 
 
