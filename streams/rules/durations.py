@@ -63,10 +63,16 @@ _QUICKLY = (
 )
 _DONE = r"(?:搞定|办[完好结妥]|拿[到证]|出证|领证)"  # 半小时搞定; but not 等了半小时办完
 
+#: A day and no duration: 2026年, 6月3日, and the 3日 of it.
+_DATE = (
+    r"(?:[0-9]{4}|[零〇一二三四五六七八九]{4})年|(?:1?[0-9]|十?[一二三四五六七八九]|十)月(?:份|底|初|[0-9一二三四五六七八九十]{1,3}[日号])"
+    r"|(?<=[月年])[0-9一二三四五六七八九十]{1,3}[日月]"
+)
+
 #: An expression of time; matching is longest first at one place.
 DURATION = (
     # The look-ahead only saves time: nothing else can begin one.
-    r"(?!一[天年]比)(?=[0-9零一二两俩三仨四五六七八九十百几数半个整大小老好全片不没未用要少只仅才最])"
+    rf"(?<![0-9零〇一二三四五六七八九十])(?!一[天年]比|{_DATE})(?=[0-9零一二两俩三仨四五六七八九十百几数半个整大小老好全片不没未用要少只仅才最])"
     rf"(?:{_LESS}{_ABOUT}(?:{_COUNTED}|{_MOMENT})|(?<![了才要等])(?:{_COUNTED}|{_HALF_DAY}){_DONE}"
     rf"|{_COUNTED}(?:以上|左右)?(?:{_QUICKLY}|以?内|之内|还?(?:不到|没到))?"
     rf"|{_HALF_DAY}(?:{_QUICKLY})?|{_MOMENT})"
