@@ -1,8 +1,8 @@
 """A second opinion on a text: which labelled comments its signs and pairs of signs remind of.
 
 The lexicon knows what somebody thought of writing down. Here every sign and every pair of neighbouring signs has a
-weight for each category, learned from labelled comments (tests/data/learn.py); so has a category the lexicon found.
-What they add up to decides. The weights stand in likeness.json, to be read:
+weight for each category, learned from labelled comments (tests/data/learn.py); so has a category the lexicon found, and
+that it found none. What they add up to decides. The weights stand in likeness.json, to be read:
 
     "排号": {"calling": 0.31, "queue": 0.58}
 """
@@ -39,6 +39,7 @@ class Likeness:
         categories: Sequence[str],
         weights: Mapping[str, Mapping[str, float]],
         trust: Mapping[str, float],
+        nothing: Mapping[str, float],
         base: Mapping[str, float],
     ) -> None:
         """
@@ -46,6 +47,7 @@ class Likeness:
             categories: All of them; the bit of each is its place.
             weights: By sign or pair of signs, what it says for or against each category.
             trust: What it says for a category that the lexicon found it.
+            nothing: What it says against each that the lexicon found none at all.
             base: What each begins with.
         """
         places = {name: place for place, name in enumerate(categories)}
@@ -55,6 +57,7 @@ class Likeness:
 
         self._weights = {signs: packed(each) for signs, each in weights.items()}
         self._trust = [packed({name: trust[name]}) for name in categories]
+        self._nothing = packed(nothing)
         halves = sum(1 << (_LANE * place + _LANE - 1) for place in places.values())
         self._base = packed(base) + halves
         self._halves = halves
@@ -71,7 +74,7 @@ class Likeness:
             for signs, each in document["weights"].items()
             if not any(signs in word or word in signs for word in words)
         }
-        return cls(categories, weights, document["trust"], document["base"])
+        return cls(categories, weights, document["trust"], document["nothing"], document["base"])
 
     def decide(self, text: str, found: int) -> int:
         """The categories of a text (normalised), as bits; `found` are those of the lexicon."""
@@ -81,7 +84,7 @@ class Likeness:
         return self._bits(total & self._halves)
 
     def _sum_of_trust(self, found: int) -> int:
-        return sum(trust for place, trust in enumerate(self._trust) if found >> place & 1)
+        return sum(trust for place, trust in enumerate(self._trust) if found >> place & 1) if found else self._nothing
 
     def _bits_of(self, halves: int) -> int:
         return sum(1 << place for place in range(len(self._trust)) if halves >> (_LANE * place + _LANE - 1) & 1)

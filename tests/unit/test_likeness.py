@@ -15,12 +15,12 @@ from streams.rules.likeness import LONGEST, Likeness
 NAMES = ("queue", "slow", "fees")
 QUEUE, SLOW, FEES = 1, 2, 4
 WEIGHTS = {"排号": {"queue": 3.0, "fees": -1.5}, "慢": {"slow": 2.5}, "钱": {"fees": 2.5}, "号": {"queue": -0.25}}
-TRUST, BASE = dict.fromkeys(NAMES, 4.0), dict.fromkeys(NAMES, -2.0)
+TRUST, BASE, NOTHING = dict.fromkeys(NAMES, 4.0), dict.fromkeys(NAMES, -2.0), {"slow": -0.25}
 
 
 @pytest.fixture
 def likeness() -> Likeness:
-    return Likeness(NAMES, WEIGHTS, TRUST, BASE)
+    return Likeness(NAMES, WEIGHTS, TRUST, NOTHING, BASE)
 
 
 @pytest.mark.parametrize(
@@ -48,16 +48,16 @@ def test_sums_side_by_side_are_the_sums_one_by_one(text: str, found: int, data: 
     signs = st.sampled_from(["排", "号", "慢", "钱", "排号", "号慢", "慢钱", "了个"])
     weights = data.draw(st.dictionaries(signs, st.dictionaries(st.sampled_from(NAMES), weight)))
     seen = {*text, *map("".join, pairwise(text))}
-    decided = Likeness(NAMES, weights, TRUST, BASE).decide(text, found)
+    decided = Likeness(NAMES, weights, TRUST, NOTHING, BASE).decide(text, found)
     for place, name in enumerate(NAMES):
         total = sum(round(100 * weights[each].get(name, 0)) for each in seen & weights.keys())
-        total += round(100 * (BASE[name] + TRUST[name] * (found >> place & 1)))
+        total += round(100 * (BASE[name] + (TRUST[name] * (found >> place & 1) if found else NOTHING.get(name, 0))))
         assert bool(decided >> place & 1) == (total >= 0)
 
 
 def test_of_a_districts_words_weights_say_nothing(tmp_path: Path) -> None:
     path = tmp_path / "likeness.json"
-    path.write_bytes(orjson.dumps({"weights": WEIGHTS, "trust": TRUST, "base": BASE}))
+    path.write_bytes(orjson.dumps({"weights": WEIGHTS, "trust": TRUST, "nothing": NOTHING, "base": BASE}))
     assert Likeness.load(path, NAMES).decide("排号慢", 0) == QUEUE | SLOW
     assert Likeness.load(path, NAMES, ["取排号"]).decide("排号慢", 0) == SLOW
     assert Likeness.load(path, NAMES, ["慢"]).decide("排号慢", 0) == QUEUE
@@ -65,7 +65,7 @@ def test_of_a_districts_words_weights_say_nothing(tmp_path: Path) -> None:
 
 def test_what_is_shipped() -> None:
     shipped = orjson.loads(LIKENESS.read_bytes())
-    assert tuple(shipped["base"]) == tuple(shipped["trust"]) == CATEGORIES
+    assert tuple(shipped["base"]) == tuple(shipped["trust"]) == tuple(shipped["nothing"]) == CATEGORIES
     for name in CATEGORIES:  # what the lexicon finds in a text of no known sign stands, and without it nothing does
         assert shipped["base"][name] < 0 < shipped["base"][name] + shipped["trust"][name]
     assert all(re.fullmatch(r".{1,2}", signs, re.DOTALL) for signs in shipped["weights"])
