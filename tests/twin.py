@@ -156,9 +156,9 @@ def _cause(categories: Sequence[str]) -> str:
 
 
 def _shipped_lexicon() -> Classify:
-    from streams.rules.categories import load_lexicon
+    from tests.lexicon import LEXICON  # where it is needed: reading it takes seconds
 
-    return load_lexicon().classify
+    return LEXICON.classify
 
 
 # Cases --------------------------------------------------------------------------------------------

@@ -7,9 +7,8 @@ import pytest
 from streams.errors import HaochapingError
 from streams.rules.categories import CATEGORIES, TITLES, TITLES_EN, Lexicon, cause_of, load_lexicon
 from streams.rules.durations import length, number
-from tests.data.score_comments import scores
-
-LEXICON = load_lexicon()
+from tests.data.score_comments import comments, scores
+from tests.lexicon import LEXICON
 
 #: Separated by | and line ends.
 PRAISE = """
@@ -207,6 +206,19 @@ def test_praise_names_nothing(comment: str) -> None:
 
 def test_unseen_comments_are_classified_well() -> None:
     assert scores(LEXICON, "keep")["all"].f1 >= 0.92
+    assert scores(LEXICON, "blind")["all"].f1 >= 0.85
+
+
+def test_what_complains_about_nothing_is_seldom_given_a_category() -> None:
+    content = [each for each in comments("keep") if not each["categories"]]
+    alarms = [each for each in content if LEXICON.classify(each.get("tags"), each["comment"])]
+    assert len(alarms) <= 0.06 * len(content)
+
+
+@pytest.mark.parametrize("date", ["6月3日", "7月22日", "2026年5月", "二〇二六年六月三日", "十二月底", "5月份"])
+def test_a_date_is_no_duration(date: str) -> None:
+    assert found(f"{date}办的居住证") == ()
+    assert found(f"{date}交的材料,等了三个月还没办下来") == ("slow",)
 
 
 def test_a_comment_of_the_greatest_length_is_read_in_no_time() -> None:

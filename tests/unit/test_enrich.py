@@ -10,12 +10,12 @@ import pytest
 from streams.agents.enrich import Enrich
 from streams.agents.refusals import Refusals
 from streams.metrics import Metrics
-from streams.rules.categories import load_lexicon
 from streams.rules.enrichment import Reference
 from streams.rules.pseudonym import pseudonymiser
 from streams.runtime.chunks import Chunk
 from streams.runtime.producer import Outbox
 from streams.topics import Topics
+from tests.lexicon import LEXICON
 
 TOPICS = Topics.under("")
 COUNTS = {topic.name: 2 for topic in TOPICS}
@@ -25,7 +25,7 @@ NOON = 1_778_558_400_000  # 2026-05-12T12:00:00+08:00
 @pytest.fixture
 def enrich() -> Enrich:
     refusals = Refusals(TOPICS.rejected.name, Metrics(), 1)
-    return Enrich(TOPICS, 2, Reference(), load_lexicon(), pseudonymiser(None), ZoneInfo("Asia/Shanghai"), refusals)
+    return Enrich(TOPICS, 2, Reference(), LEXICON, pseudonymiser(None), ZoneInfo("Asia/Shanghai"), refusals)
 
 
 def review(number: int, occurred_at: str, timestamp: int, **fields: Any) -> Any:
