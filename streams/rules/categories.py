@@ -95,7 +95,10 @@ class Lexicon:
     def _of_text(self, text: str) -> int:
         text = normalise(text)
         found = complaints(text, self._vocabulary)
-        return self._likeness.decide(text, found) if self._likeness else found
+        # Labelled comments say nothing of a district's own words: where one stands, the lexicon alone decides.
+        if self._likeness is None or self._vocabulary.has_added(text):
+            return found
+        return self._likeness.decide(text, found)
 
 
 def load_lexicon(extra: Path | None = None, likeness: Path | None = LIKENESS) -> Lexicon:
@@ -109,7 +112,7 @@ def load_lexicon(extra: Path | None = None, likeness: Path | None = LIKENESS) ->
         HaochapingError: naming the file and the entry that cannot be used.
     """
     vocabulary = read([_SHIPPED, extra] if extra else [_SHIPPED], CATEGORIES)
-    return Lexicon(vocabulary, Likeness.load(likeness, CATEGORIES, vocabulary.added) if likeness else None)
+    return Lexicon(vocabulary, Likeness.load(likeness, CATEGORIES) if likeness else None)
 
 
 def _names(bits: int) -> tuple[str, ...]:

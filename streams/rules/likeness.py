@@ -7,7 +7,7 @@ that it found none. What they add up to decides. The weights stand in likeness.j
     "排号": {"calling": 0.31, "queue": 0.58}
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from operator import add
 from pathlib import Path
@@ -65,16 +65,10 @@ class Likeness:
         self._bits = lru_cache(maxsize=1024)(self._bits_of)
 
     @classmethod
-    def load(cls, path: Path, categories: Sequence[str], without: Iterable[str] = ()) -> Self:
-        """Read likeness.json; what lies inside the words `without`, or around one, says nothing."""
+    def load(cls, path: Path, categories: Sequence[str]) -> Self:
+        """Read likeness.json."""
         document = orjson.loads(path.read_bytes())
-        words = list(without)
-        weights = {
-            signs: each
-            for signs, each in document["weights"].items()
-            if not any(signs in word or word in signs for word in words)
-        }
-        return cls(categories, weights, document["trust"], document["nothing"], document["base"])
+        return cls(categories, document["weights"], document["trust"], document["nothing"], document["base"])
 
     def decide(self, text: str, found: int) -> int:
         """The categories of a text (normalised), as bits; `found` are those of the lexicon."""

@@ -104,7 +104,7 @@ class _Draft:
     lists: dict[str, list[str]] = field(default_factory=dict)
     tags: dict[str, tuple[str, ...]] = field(default_factory=dict)
     meanings: dict[str, Word] = field(default_factory=dict)  # a word's own meaning, says to neutral
-    added: set[str] = field(default_factory=set)  # the words of the files after the first
+    added: set[str] = field(default_factory=set)  # words whose meaning the files after the first decide
     rules: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)  # category, its `when`
 
 
@@ -113,7 +113,6 @@ class Vocabulary:
 
     def __init__(self, draft: _Draft, categories: Sequence[str]) -> None:
         self.version = draft.version
-        self.added = frozenset(draft.added)
         self.tags: Mapping[str, tuple[str, ...]] = draft.tags
         self.rules = tuple(
             Rule(1 << categories.index(category), bool(rule.get("weak"))) for category, rule in draft.rules
@@ -126,10 +125,19 @@ class Vocabulary:
         words = {entry: word for entry, word in meanings.items() if not _is_pattern(entry)}
         patterns = [(_expand(entry, draft.macros), word) for entry, word in meanings.items() if _is_pattern(entry)]
         self._finder = Finder[Word](words, [(DURATION, self._time), *patterns])
+        added = [
+            _expand(each, draft.macros) if _is_pattern(each) else re.escape(each)
+            for each in sorted(draft.added - {*_TIMES})
+        ]
+        self._added = re.compile("|".join(f"(?:{each})" for each in added)) if added else None
 
     def find(self, text: str) -> list[Token]:
         """The words of a normalised text in order, none overlapping; patterns go before words, then the longest."""
         return self._finder.find(text)
+
+    def has_added(self, text: str) -> bool:
+        """Whether a normalised text holds a word whose meaning a file after the first decides."""
+        return self._added is not None and self._added.search(text) is not None
 
     def _time(self, text: str) -> Word:
         """An expression of time stands for one of three words."""
@@ -146,9 +154,12 @@ def read(paths: Sequence[Path], categories: Sequence[str]) -> Vocabulary:
     draft.meanings.update({sign: Word(part=part) for sign, part in _PUNCTUATION.items()})
     for number, path in enumerate(paths):
         try:
+            rules, known = len(draft.rules), _all_meanings(draft).keys()
             words = _add(draft, tomllib.loads(path.read_text(encoding="utf-8")), categories)
             if number:
-                draft.added |= words
+                # Of a rule its aspects, and what else it names if that is new: 少 stands in half of all comments.
+                parts = _parts_in_rules(draft.rules[rules:], draft)
+                draft.added |= words | {entry for entry, word in parts if word.about or entry not in known}
         except OSError as error:
             raise HaochapingError(f"lexicon {path}: cannot be read: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -302,7 +313,7 @@ def _expand(entry: str, macros: Mapping[str, str]) -> str:
 def _all_meanings(draft: _Draft) -> dict[str, Word]:
     """Each entry's own meaning and its parts in rules together. What is neutral stays so, whatever rules name it."""
     meanings = dict(draft.meanings)
-    for entry, part in _parts_in_rules(draft):
+    for entry, part in _parts_in_rules(draft.rules, draft):
         word = meanings.get(entry, Word())
         if word.part is not Part.NEUTRAL:
             meanings[entry] = word | part
@@ -316,8 +327,8 @@ def _all_meanings(draft: _Draft) -> dict[str, Word]:
     return meanings
 
 
-def _parts_in_rules(draft: _Draft) -> Iterator[tuple[str, Word]]:
-    for number, (_, rule) in enumerate(draft.rules):
+def _parts_in_rules(rules: Sequence[tuple[str, Mapping[str, Any]]], draft: _Draft) -> Iterator[tuple[str, Word]]:
+    for number, (_, rule) in enumerate(rules):
         for name in _IN_RULES:
             for entry in _entries(name, rule.get(name, []), draft):
                 yield entry, Word.of(name, 1 << number)

@@ -270,6 +270,14 @@ def test_a_district_adds_words_tags_and_rules(tmp_path: Path) -> None:
     assert lexicon.classify(None, "排队太久") == ("queue",)
 
 
+def test_a_districts_words_stand_whatever_is_said_around_them(tmp_path: Path) -> None:
+    text = '[attitude]\nsays = ["结棍腔"]\n[[facility.when]]\nabout = ["班车"]\nbad = ["少"]'
+    lexicon = district(tmp_path, text)
+    for each in comments("keep")[:300]:
+        assert "attitude" in lexicon.classify(None, f"{each['comment']}。一副结棍腔"), each
+        assert "facility" in lexicon.classify(None, f"{each['comment']}。班车太少"), each
+
+
 def test_a_districts_entry_overrides_the_shipped_one(tmp_path: Path) -> None:
     lexicon = district(tmp_path, '[tags]\n"效率差" = ["experience"]\n[grammar]\nneutral = ["推销", "聊天"]\n')
     assert found("推销") == ("fees",)

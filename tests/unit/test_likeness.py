@@ -2,7 +2,6 @@
 
 import re
 from itertools import pairwise
-from pathlib import Path
 
 import orjson
 import pytest
@@ -53,14 +52,6 @@ def test_sums_side_by_side_are_the_sums_one_by_one(text: str, found: int, data: 
         total = sum(round(100 * weights[each].get(name, 0)) for each in seen & weights.keys())
         total += round(100 * (BASE[name] + (TRUST[name] * (found >> place & 1) if found else NOTHING.get(name, 0))))
         assert bool(decided >> place & 1) == (total >= 0)
-
-
-def test_of_a_districts_words_weights_say_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "likeness.json"
-    path.write_bytes(orjson.dumps({"weights": WEIGHTS, "trust": TRUST, "nothing": NOTHING, "base": BASE}))
-    assert Likeness.load(path, NAMES).decide("排号慢", 0) == QUEUE | SLOW
-    assert Likeness.load(path, NAMES, ["取排号"]).decide("排号慢", 0) == SLOW
-    assert Likeness.load(path, NAMES, ["慢"]).decide("排号慢", 0) == QUEUE
 
 
 def test_what_is_shipped() -> None:
