@@ -41,8 +41,9 @@ _SHIPPED = Path(__file__).with_name("lexicon.toml")
 #: What tests/data/learn.py learned from the labelled comments.
 LIKENESS = Path(__file__).with_name("likeness.json")
 _BITS = {name: 1 << at for at, name in enumerate(CATEGORIES)}
-#: Comments up to this many characters recur (“很好”, “排队太久”); longer ones hardly do.
-_SHORT = 16
+#: The last comments of up to so many characters are remembered: short ones recur (“很好”, “排队太久”), longer ones when
+#: they are sent again or by many. A few MB at most.
+_REMEMBERED, _LONGEST = 8192, 200
 
 
 def cause_of(categories: Sequence[str]) -> Cause:
@@ -63,8 +64,8 @@ class Lexicon:
         self._vocabulary = vocabulary
         self._likeness = likeness
         self._tags = {tag: sum(_BITS[each] for each in set(named)) for tag, named in vocabulary.tags.items()}
-        self._of_known_text = lru_cache(maxsize=8192)(self._of_text)
-        self._of_known_tags = lru_cache(maxsize=8192)(self._of_tags)
+        self._of_known_text = lru_cache(maxsize=_REMEMBERED)(self._of_text)
+        self._of_known_tags = lru_cache(maxsize=_REMEMBERED)(self._of_tags)
         self._names = lru_cache(maxsize=1024)(_names)
 
     @property
@@ -82,7 +83,7 @@ class Lexicon:
         if tags:
             found = self._of_known_tags(tuple(tags))
         if comment:
-            found |= (self._of_known_text if len(comment) <= _SHORT else self._of_text)(comment)
+            found |= (self._of_known_text if len(comment) <= _LONGEST else self._of_text)(comment)
         return self._names(found)
 
     def _of_tags(self, tags: tuple[str, ...]) -> int:

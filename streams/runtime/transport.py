@@ -117,7 +117,7 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
         if not records or self.should_stop:
             return
         if not self.flow_active:
-            await self.perform_seek()
+            await self._seek_back()
             return
         for tp, batch in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
@@ -141,6 +141,24 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
                     generation_id=generation,  # Faust drops a message without one
                 ),
             )
+
+    async def _seek_back(self) -> None:
+        """What was fetched amid a rebalance is not handed over, so read it again.
+
+        Partitions may go away meanwhile, as Faust's own getmany knows; the rebalance ends with the same for what is left.
+        """
+        try:
+            await self.perform_seek()
+        except Exception as exc:
+            self.log.warning("did not seek back, the rebalance under way will: %r", exc)
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        try:
+            await super()._drain_messages(fetcher)
+        except Exception as exc:
+            # Faust's fetcher ends with it and tells nobody: the worker would go on with nothing to do.
+            self.failure = f"the part of the consumer that hands records over has failed ({exc!r})"
+            raise
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Offsets between two messages are the inside of a chunk, not a gap to be committed."""

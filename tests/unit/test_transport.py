@@ -1,0 +1,56 @@
+"""Our Kafka consumer between Faust and aiokafka, where neither can be had."""
+
+import asyncio
+import logging
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka.errors import IllegalStateError
+from faust.transport.drivers import aiokafka as driver
+
+from streams.runtime.transport import ChunkedConsumer
+
+
+def fetched_amid_a_rebalance() -> Any:
+    """A consumer that has fetched records while no agent may have any."""
+    consumer = object.__new__(ChunkedConsumer)
+    made: dict[str, Any] = {
+        "app": SimpleNamespace(consumer_generation_id=3),
+        "flow_active": False,
+        "log": logging.getLogger("test"),
+        "_buffered_partitions": set(),
+        "_stopped": asyncio.Event(),
+        "_crashed": asyncio.Event(),
+    }
+    for name, value in made.items():
+        setattr(consumer, name, value)
+
+    async def records(timeout: float) -> Any:
+        return {("reviews", 0): [SimpleNamespace(offset=1)]}, None
+
+    consumer._wait_next_records = records
+    return consumer
+
+
+async def test_partitions_that_go_away_while_it_seeks_back_end_nothing() -> None:
+    consumer, sought = fetched_amid_a_rebalance(), []
+
+    async def seek() -> None:
+        sought.append(True)
+        raise IllegalStateError("No current assignment for partition")
+
+    consumer.perform_seek = seek
+    assert [message async for message in consumer.getmany(1.0)] == []
+    assert sought == [True]
+
+
+async def test_what_ends_the_fetcher_is_noted_as_the_consumers_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(self: Any, fetcher: Any) -> None:
+        raise RuntimeError("no more")
+
+    monkeypatch.setattr(driver.Consumer, "_drain_messages", fails)
+    consumer = fetched_amid_a_rebalance()
+    with pytest.raises(RuntimeError):
+        await consumer._drain_messages(None)
+    assert "hands records over has failed (RuntimeError('no more'))" in consumer.failure
