@@ -145,7 +145,7 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
     async def _seek_back(self) -> None:
         """What was fetched amid a rebalance is not handed over, so read it again.
 
-        Partitions may go away meanwhile, as Faust's own getmany knows; the rebalance ends with the same for what is left.
+        Partitions may go away meanwhile, as Faust's own getmany knows; the rebalance ends with the same.
         """
         try:
             await self.perform_seek()
