@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from tests.house import House, until
+from tests.house import KEYS, House, until
 from tests.integration.test_crash import REFERENCE, load
 from tests.integration.test_pipeline import furnish, review
 from tests.oracle import check
@@ -46,11 +46,13 @@ def test_a_worker_told_to_stop_under_load_ends_in_ten_seconds_and_nothing_is_don
     worker = house.start()
     stopped_at = []
 
-    def publish() -> None:
-        house.publish("reviews", reviews)
-        house.publish("cases.events", events)  # behind the reviews: an idle worker would refuse what has no case
-
-    publisher = threading.Thread(target=publish)
+    # Events behind reviews, and without a pause: to an idle worker in event time that would mean that all is over.
+    records = [
+        (topic, each[KEYS[topic]].encode(), each)
+        for topic, loaded in (("reviews", reviews), ("cases.events", events))
+        for each in loaded
+    ]
+    publisher = threading.Thread(target=house.publish_all, args=(records,))
     publisher.start()
     for share in (0.05, 0.15, 0.3):  # a worker does the rest in two seconds, asking what is committed takes half of one
         enough = share * RECORDS
