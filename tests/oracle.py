@@ -79,13 +79,13 @@ def compare(house: House, worker: WorkerProcess, wanted: Wanted) -> None:
     )[:5]
     assert all(row["difference"] == 0 for row in worker.view("bi_reconcile"))
 
+    alerts = house.newest("alerts")
     _same(house.newest("cases"), wanted.cases)
-    _same(house.newest("alerts"), wanted.alerts)
+    _same(alerts, wanted.alerts)
     in_view = {
         row["alert_id"]: (row["state"], row["resolution"], row["review_ids"]) for row in worker.view("bi_alerts")
     }
-    published = house.newest("alerts").items()
-    in_topic = {key: (alert["state"], alert["resolution"], alert["review_ids"]) for key, alert in published}
+    in_topic = {key: (alert["state"], alert["resolution"], alert["review_ids"]) for key, alert in alerts.items()}
     differ = sorted(key for key in in_view.keys() | in_topic.keys() if in_view.get(key) != in_topic.get(key))
     assert in_view == in_topic, [(key, in_view.get(key), in_topic.get(key)) for key in differ[:5]]
     states = {row["case_id"]: row["state"] for row in worker.view("bi_cases")}

@@ -43,7 +43,7 @@ LIKENESS = Path(__file__).with_name("likeness.json")
 _BITS = {name: 1 << at for at, name in enumerate(CATEGORIES)}
 #: The last comments of up to so many characters are remembered: short ones recur (“很好”, “排队太久”), longer ones when
 #: they are sent again or by many. A few MB at most.
-_REMEMBERED, _LONGEST = 8192, 200
+_REMEMBERED, _OF_AT_MOST = 8192, 200
 
 
 def cause_of(categories: Sequence[str]) -> Cause:
@@ -83,7 +83,7 @@ class Lexicon:
         if tags:
             found = self._of_known_tags(tuple(tags))
         if comment:
-            found |= (self._of_known_text if len(comment) <= _LONGEST else self._of_text)(comment)
+            found |= (self._of_known_text if len(comment) <= _OF_AT_MOST else self._of_text)(comment)
         return self._names(found)
 
     def _of_tags(self, tags: tuple[str, ...]) -> int:

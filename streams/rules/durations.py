@@ -71,8 +71,9 @@ _DATE = (
 
 #: An expression of time; matching is longest first at one place.
 DURATION = (
+    rf"(?<![0-9零〇一二三四五六七八九十])(?!一[天年]比|{_DATE})"
     # The look-ahead only saves time: nothing else can begin one.
-    rf"(?<![0-9零〇一二三四五六七八九十])(?!一[天年]比|{_DATE})(?=[0-9零一二两俩三仨四五六七八九十百几数半个整大小老好全片不没未用要少只仅才最])"
+    r"(?=[0-9零一二两俩三仨四五六七八九十百几数半个整大小老好全片不没未用要少只仅才最])"
     rf"(?:{_LESS}{_ABOUT}(?:{_COUNTED}|{_MOMENT})|(?<![了才要等])(?:{_COUNTED}|{_HALF_DAY}){_DONE}"
     rf"|{_COUNTED}(?:以上|左右)?(?:{_QUICKLY}|以?内|之内|还?(?:不到|没到))?"
     rf"|{_HALF_DAY}(?:{_QUICKLY})?|{_MOMENT})"
