@@ -285,14 +285,15 @@ class Worker:
     async def _process(self, agent: Agent, chunk: Chunk) -> None:
         try:
             await self.checkpoint.room()
-            if not self.app.flow_control.is_active() or chunk.generation != self.app.consumer_generation_id:
-                return  # a rebalance is under way, or over: whoever owns the partition now reads the chunk
-            out = Outbox(self.partitions)
-            started = time.perf_counter()
-            agent.process(chunk, out)
-            self.metrics.agent_seconds.labels(agent.name).inc(time.perf_counter() - started)
-            self.metrics.chunk_records.labels(chunk.topic).observe(len(chunk.records))
-            await self.checkpoint.add(out, chunk)
+            async with self.timers.turn(agent):
+                if not self.app.flow_control.is_active() or chunk.generation != self.app.consumer_generation_id:
+                    return  # a rebalance is under way, or over: whoever owns the partition now reads the chunk
+                out = Outbox(self.partitions)
+                started = time.perf_counter()
+                agent.process(chunk, out)
+                self.metrics.agent_seconds.labels(agent.name).inc(time.perf_counter() - started)
+                self.metrics.chunk_records.labels(chunk.topic).observe(len(chunk.records))
+                await self.checkpoint.add(out, chunk)
         except Exception as exc:
             # Faust would start the agent anew behind the failed chunk, and so lose it. The worker stops instead, and
             # its supervisor starts a new one at the last commit.

@@ -19,8 +19,8 @@ from streams.schemas.case import Case
 
 _ALERT = TypeAdapter(Alert)
 
-#: Kind of its changelog keys.
-ALERT = b"a"
+#: Kinds of its changelog keys: what was announced, and what a tick is about to announce.
+ALERT, PENDING = b"a", b"p"
 
 
 class AlertBook:
@@ -30,6 +30,7 @@ class AlertBook:
         self._announced: dict[str, dict[str, Alert]] = defaultdict(dict)
         self.firing: defaultdict[AlertKind, dict[str, Alert]] = defaultdict(dict)  # by kind and id
         self.counts: Counter[tuple[str, str]] = Counter()  # of those firing, by kind and severity
+        self._pending: set[str] = set()  # ids of which a tick announced something that is not yet safe
 
     def __len__(self) -> int:
         return sum(map(len, self._announced.values()))
@@ -68,17 +69,35 @@ class AlertBook:
             self._announced.pop(owner, None)
         return [(_key(owner, alert_id), None, [], None) for alert_id in old]
 
-    def restore(self, owner: str, alert_id: str, alert: Alert | None) -> None:
-        """Put back what was known of an alert (None: nothing)."""
-        if alert is None:
-            self._drop(owner, alert_id)
-        else:
-            self._put(owner, alert)
+    def mark(self, owner: str, alert: Alert) -> Message:
+        """The changelog record that must be safe before a tick announces an alert.
+
+        Nothing that is read again would give it anew: a worker that ends here leaves to the next what it must withdraw,
+        should a late report prove that a deadline was met, or else say again.
+        """
+        self._pending.add(alert.alert_id)
+        return _key(owner, alert.alert_id, PENDING), orjson.dumps(alert), [], None
+
+    def doubts(self, owner: str) -> bool:
+        """Whether something announced of `owner` may not have arrived."""
+        return bool(self._pending) and not self._pending.isdisjoint(self.about(owner))
+
+    def settle(self, owner: str, alert: Alert) -> Iterator[Message]:
+        """The changelog records of an announced alert that is safe, or that is read again if it is not."""
+        yield announcement(owner, alert)
+        if alert.alert_id in self._pending:
+            self._pending.discard(alert.alert_id)
+            yield _key(owner, alert.alert_id, PENDING), None, [], None
 
     def recall(self, key: bytes, value: bytes | None) -> None:
         """Take back a changelog record."""
         alert_id, owner = key[1:].decode().split("|", 1)
-        if value is None:
+        if key[:1] == PENDING:
+            if value is None:
+                self._pending.discard(alert_id)
+                return
+            self._pending.add(alert_id)
+        elif value is None:
             self._drop(owner, alert_id)
             return
         alert = _ALERT.validate_json(value)
@@ -104,14 +123,14 @@ class AlertBook:
 class Announced:
     """Alerts that a tick announced, until that is safe."""
 
-    #: Partition, about what, the alert, and what was known of it before.
-    alerts: list[tuple[int, str, Alert, Alert | None]] = field(default_factory=list)
+    #: Partition, about what, and the alert.
+    alerts: list[tuple[int, str, Alert]] = field(default_factory=list)
 
-    def standing(self, books: Mapping[int, AlertBook]) -> Iterator[tuple[int, str, Alert, Alert | None]]:
+    def standing(self, books: Mapping[int, AlertBook]) -> Iterator[tuple[int, str, Alert]]:
         """Those that are still the latest of their id: what was said since has a way of its own to be remembered."""
-        for partition, owner, alert, before in self.alerts:
+        for partition, owner, alert in self.alerts:
             if partition in books and books[partition].about(owner).get(alert.alert_id) is alert:
-                yield partition, owner, alert, before
+                yield partition, owner, alert
 
 
 def announcement(owner: str, alert: Alert) -> Message:
@@ -119,8 +138,8 @@ def announcement(owner: str, alert: Alert) -> Message:
     return _key(owner, alert.alert_id), orjson.dumps(alert), [], None
 
 
-def _key(owner: str, alert_id: str) -> bytes:
-    return ALERT + f"{alert_id}|{owner}".encode()  # an owner may have `|` in it, an id has not
+def _key(owner: str, alert_id: str, kind: bytes = ALERT) -> bytes:
+    return kind + f"{alert_id}|{owner}".encode()  # an owner may have `|` in it, an id has not
 
 
 class LocalJson:

@@ -8,7 +8,7 @@ order it came in (rules/cases.py, rules/timers.py).
 import heapq
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
@@ -17,7 +17,7 @@ import orjson
 
 from sinks.schema import case_columns
 from streams.agents.aggregate import KIND_HEADER, OPENING
-from streams.agents.alert_book import AlertBook, Announcer, LocalJson, announcement
+from streams.agents.alert_book import AlertBook, Announcer, LocalJson
 from streams.agents.case_events import SOURCE_HEADER, SOURCE_KEY_HEADER, parse_event
 from streams.agents.rectify_memory import CLOCK_KEY, OPENING_KEY, Dossier, Event, Look, News, RectifyMemory
 from streams.agents.refusals import Reason, Refusals
@@ -110,6 +110,7 @@ class Rectify:
     def process(self, chunk: Chunk, out: Outbox) -> None:
         """Put openings and events into their dossiers; publish what follows for each case touched."""
         memory = self.memories[chunk.partition]
+        changelog = out.messages[self._topics.rectify_changelog.name][chunk.partition]
         touched: dict[str, bool] = {}  # case_id: whether something was read again, so must be said again
         for record in chunk.records:
             headers = dict(record.headers)
@@ -133,20 +134,15 @@ class Rectify:
                 new = memory.take(event)
                 key, value = event.changelog_key, event.pack()
             if new:
-                out.messages[self._topics.rectify_changelog.name][chunk.partition].append((key, value, [], None))
+                changelog.append((key, value, [], None))
             if new is not None:
                 touched[case_id] = touched.get(case_id, False) or not new
         now, news = self._now(), News(self._clock.now())
         for case_id, again in touched.items():
-            changed = self._look(memory, case_id, now, out, news, again=again)
-            self._keep_announced(chunk.partition, case_id, changed, out)
+            for alert in self._look(memory, case_id, now, out, news, again=again):
+                changelog.extend(memory.book.settle(case_id, alert))
         self._sink(news, out)
-        expired = memory.expire(now, self._keep)
-        out.messages[self._topics.rectify_changelog.name][chunk.partition].extend(expired)
-
-    def _keep_announced(self, partition: int, case_id: str, alerts: list[Alert], out: Outbox) -> None:
-        changelog = out.messages[self._topics.rectify_changelog.name][partition]
-        changelog.extend(announcement(case_id, alert) for alert in alerts)
+        changelog.extend(memory.expire(now, self._keep))
 
     # Time ------------------------------------------------------------------------------------------------------
 
@@ -165,9 +161,9 @@ class Rectify:
                     refused = self._refuse_orphans(memory, case_id, now, out)
                     look.refused += [(partition, event) for event in refused]
                     continue
-                before = dict(memory.book.about(case_id))
                 for alert in self._look(memory, case_id, now, out, news):
-                    look.alerts.append((partition, case_id, alert, before.get(alert.alert_id)))
+                    look.alerts.append((partition, case_id, alert))
+                    out.first[self._topics.rectify_changelog.name][partition].append(memory.book.mark(case_id, alert))
         self._sink(news, out)
         return look
 
@@ -178,9 +174,9 @@ class Rectify:
 
     def confirm(self, announced: Look, out: Outbox) -> None:
         """What a look gave is safe: remember alerts as announced, and delete what was refused."""
-        changelog = out.messages[self._topics.rectify_changelog.name]
-        for partition, case_id, alert, _ in announced.standing(self._books()):
-            changelog[partition].append(announcement(case_id, alert))
+        changelog, books = out.messages[self._topics.rectify_changelog.name], self._books()
+        for partition, case_id, alert in announced.standing(books):
+            changelog[partition].extend(books[partition].settle(case_id, alert))
         for partition, event in announced.refused:
             changelog[partition].append((event.changelog_key, None, [], None))
         if self._clock.by_events:
@@ -188,16 +184,10 @@ class Rectify:
                 changelog[partition].append((CLOCK_KEY, announced.at.isoformat().encode(), [], None))
 
     def retract(self, announced: Look) -> None:
-        """What a look gave may be lost: forget that it was announced, and look again."""
+        """What a look gave may be lost: look again."""
         books = self._books()
-        for partition, case_id, alert, before in announced.standing(books):
-            books[partition].restore(case_id, alert.alert_id, before)
-        for partition, case_id, *_ in announced.alerts:
-            if partition in books:
-                memory = self.memories[partition]
-                if case_id in memory.dossiers:
-                    memory.derived(memory.dossiers[case_id], None)
-                heapq.heappush(memory.moments, (BEGINNING, case_id))
+        for partition, case_id, _ in announced.standing(books):
+            heapq.heappush(self.memories[partition].moments, (BEGINNING, case_id))
         for partition, event in announced.refused:
             if partition in books:
                 self.memories[partition].take(event)
@@ -211,14 +201,16 @@ class Rectify:
     def _derive(self, dossier: Dossier, now: datetime) -> tuple[Case, Facts]:
         assert dossier.opening is not None
         facts = gather(dossier.opening, [event.event for event in dossier.events.values()], self._rules)
-        # The version grows with every input that changed the case, and with every deadline that passes.
-        passed = (now > facts.callback_due) + (now > facts.rectify_due)
-        return case_of(dossier.opening, facts, now, (dossier.offset + 1) * VERSIONS + passed), facts
+        case = case_of(dossier.opening, facts, now, (dossier.offset + 1) * VERSIONS)
+        # The version grows with every input that changed the case, and with every deadline that is missed.
+        missed = (case.callback_on_time is False) + (case.rectify_on_time is False)
+        return replace(case, version=case.version + missed) if missed else case, facts
 
     def _look(
         self, memory: RectifyMemory, case_id: str, now: datetime, out: Outbox, news: News, *, again: bool = False
     ) -> list[Alert]:
-        """Publish what is new about a case (everything, if `again`); returns the alerts announced."""
+        """Publish what is new about a case (everything, if `again` or in doubt); returns the alerts announced."""
+        again = again or memory.book.doubts(case_id)
         dossier = memory.dossiers.get(case_id)
         if dossier is None:
             return []

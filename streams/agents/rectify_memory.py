@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from streams.agents.alert_book import ALERT, AlertBook, Announced
+from streams.agents.alert_book import ALERT, PENDING, AlertBook, Announced
 from streams.agents.case_events import parse_event
 from streams.runtime.clock import BEGINNING
 from streams.runtime.producer import Message
@@ -136,7 +136,7 @@ class RectifyMemory:
     def recall(self, key: bytes, value: bytes | None) -> None:
         """Take back a changelog record."""
         kind, name = key[:1], key[1:].decode()
-        if kind == ALERT:
+        if kind in (ALERT, PENDING):
             self.book.recall(key, value)
         elif kind == CLOCK_KEY:
             self.clock = max(self.clock, datetime.fromisoformat((value or b"").decode()))

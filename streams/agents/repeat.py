@@ -92,6 +92,7 @@ class RepeatMemory:
         self.groups: defaultdict[str, Group] = defaultdict(Group)
         self.book = AlertBook()
         self.newest = self.expired_at = BEGINNING
+        self.unsaid: set[str] = set()  # groups of which something was announced that may be lost
 
     def __len__(self) -> int:
         return sum(map(len, self.groups.values()))
@@ -189,7 +190,7 @@ class Repeat:
                 touched[group].again |= taken is Taken.AGAIN
         version, announced = chunk.next_offset * VERSIONS, []
         for group, change in touched.items():
-            for alert in self._look(memory, group, version, out, change):
+            for alert in self._look(memory, group, version, out, change, again=change.again):
                 changelog.append(announcement(group, alert))
                 announced.append(alert)
         self._announcer.sink(announced, out)
@@ -208,13 +209,19 @@ class Repeat:
         return trend_alerts(history, last, self._now(), self._zone, weeks)
 
     def _look(
-        self, memory: RepeatMemory, group: str, version: int, out: Outbox, change: Change | None = None
+        self,
+        memory: RepeatMemory,
+        group: str,
+        version: int,
+        out: Outbox,
+        change: Change | None = None,
+        *,
+        again: bool = False,
     ) -> list[Alert]:
-        """Announce what is new of a group's alerts: of those that a change reaches, or of all."""
+        """Announce what is new (or all, if `again`) of a group's alerts: of those that a change reaches, or of all."""
         about = memory.book.about(group)
         weeks = weeks_reached((incident for incident, _ in change.incidents), self._zone) if change else None
         derived = self._derive(group, memory.groups[group].history, change, weeks)
-        again = change is not None and change.again
         now = self._clock.now()
         if group.startswith("trend|"):
             derived += self._vanished(about.values(), {alert.alert_id for alert in derived}, weeks, now, again=again)
@@ -240,7 +247,11 @@ class Repeat:
                 yield alert
 
     def tick(self, now: datetime, out: Outbox) -> Announced:
-        """A trend is over when its week is."""
+        """A trend is over when its week is.
+
+        Time ends here only what was announced before, so a worker that comes after knows what it has to end, and ends
+        it anew.
+        """
         self._looked_at = max(self._looked_at, now)
         announced = Announced()
         for partition in self.memories:
@@ -250,11 +261,12 @@ class Repeat:
                 for alert in memory.book.firing["trend"].values()
                 if now >= week_end(alert.raised_at, self._zone)
             }
-            for group in over:
-                before = dict(memory.book.about(group))
-                for alert in self._look(memory, group, 0, out):  # a change outdoes the version it follows
-                    announced.alerts.append((partition, group, alert, before.get(alert.alert_id)))
-        self._announcer.sink([alert for _, _, alert, _ in announced.alerts], out)
+            unsaid, memory.unsaid = memory.unsaid, set()
+            for group in over | unsaid:
+                # A change outdoes the version it follows.
+                for alert in self._look(memory, group, 0, out, again=group in unsaid):
+                    announced.alerts.append((partition, group, alert))
+        self._announcer.sink([alert for _, _, alert in announced.alerts], out)
         return announced
 
     def due(self, now: datetime) -> bool:
@@ -263,14 +275,13 @@ class Repeat:
 
     def confirm(self, announced: Announced, out: Outbox) -> None:
         """The announcements of a tick are safe: remember them as made."""
-        for partition, group, alert, _ in announced.standing(self._books()):
+        for partition, group, alert in announced.standing(self._books()):
             out.messages[self._topics.repeat_changelog.name][partition].append(announcement(group, alert))
 
     def retract(self, announced: Announced) -> None:
-        """The announcements of a tick may be lost: forget that they were made."""
-        books = self._books()
-        for partition, group, alert, before in announced.standing(books):
-            books[partition].restore(group, alert.alert_id, before)
+        """The announcements of a tick may be lost: make them again."""
+        for partition, group, _ in announced.standing(self._books()):
+            self.memories[partition].unsaid.add(group)
 
     def _books(self) -> dict[int, AlertBook]:
         return {partition: self.memories[partition].book for partition in self.memories}

@@ -85,14 +85,16 @@ class Checkpoint:
         await self._room.wait()
 
     async def add(self, outbox: Outbox, chunk: Chunk | None = None) -> asyncio.Future[None]:
-        """Send what processing gave, and remember the rest.
+        """Send what processing gave, what must be safe `first` before the rest, and remember the rows.
 
         The future is done once all of it is safe, and cancelled once its partition is another's.
         """
         term = self._term
         self._adding += 1
         try:
-            acks = await self._producer.send(outbox.messages)
+            if outbox.first:
+                await self._producer.deliver(outbox.first)
+            acks = await self._producer.send(outbox.messages) if term == self._term else []
         finally:
             self._adding -= 1
         epoch = self._epoch

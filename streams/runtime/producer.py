@@ -30,6 +30,8 @@ class Outbox:
     def __init__(self, partitions: Mapping[str, int]) -> None:
         self._partitions = partitions
         self.messages: dict[str, dict[int, list[Message]]] = defaultdict(lambda: defaultdict(list))
+        #: Records that must be safe before any of `messages` is sent.
+        self.first: dict[str, dict[int, list[Message]]] = defaultdict(lambda: defaultdict(list))
         self.rows: list[tuple[str, Mapping[str, Sequence[Any]]]] = []
 
     def produce(

@@ -3,10 +3,11 @@
 import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 from typing import Any, Protocol
 
-from streams.agents.base import TimedAgent
+from streams.agents.base import Agent, TimedAgent
 from streams.runtime.checkpoint import Checkpoint
 from streams.runtime.clock import BEGINNING, Clock
 from streams.runtime.producer import Outbox
@@ -48,6 +49,7 @@ class Timers:
         self._partitions = partitions
         self._quiet = quiet
         self._ticking = asyncio.Lock()
+        self._turns = {agent.name: asyncio.Lock() for agent in agents}
         self._last = BEGINNING
         #: What ticks announced, in order: by whom, as the agent notes it, and what is done once it is safe.
         self._unsafe: deque[tuple[TimedAgent[Any], Any, asyncio.Future[None]]] = deque()
@@ -58,6 +60,13 @@ class Timers:
         if not self._clock.by_events:
             return True
         return self._clock.now() <= self._last and not any(agent.due(self._last) for agent in self._agents)
+
+    def turn(self, agent: Agent) -> AbstractAsyncContextManager[Any]:
+        """To be held from when an agent is given something to do until what follows is on its way.
+
+        Time and input both change what a timed agent publishes: what it says last must be the last to be sent.
+        """
+        return self._turns.get(agent.name) or nullcontext()
 
     def look_again(self) -> None:
         """There are cases nobody has looked at yet: on the event clock, do so when all is quiet."""
@@ -92,15 +101,16 @@ class Timers:
             await self._settle()
 
     async def _announce(self, agent: TimedAgent[Any], now: datetime) -> None:
-        out = Outbox(self._partitions)
-        announced = agent.tick(now, out)
-        if not (out.messages or out.rows):
-            return
-        try:
-            self._unsafe.append((agent, announced, await self._checkpoint.add(out)))
-        except BaseException:
-            agent.retract(announced)
-            raise
+        async with self.turn(agent):
+            out = Outbox(self._partitions)
+            announced = agent.tick(now, out)
+            if not (out.messages or out.rows):
+                return
+            try:
+                self._unsafe.append((agent, announced, await self._checkpoint.add(out)))
+            except BaseException:
+                agent.retract(announced)
+                raise
 
     async def _settle(self) -> None:
         """Remember as announced what is safe by now. Once partitions have gone away under some, all is looked at anew.
@@ -117,7 +127,8 @@ class Timers:
                     agent.retract(announced)
                 return
             self._unsafe.popleft()
-            out = Outbox(self._partitions)
-            agent.confirm(announced, out)
-            await self._checkpoint.add(out)
+            async with self.turn(agent):
+                out = Outbox(self._partitions)
+                agent.confirm(announced, out)
+                await self._checkpoint.add(out)
             await asyncio.sleep(0)

@@ -1,6 +1,7 @@
 """The agents with state against the twin: any order, any split among partitions, any restart (CONTRACT §3)."""
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import SimpleNamespace
@@ -20,11 +21,11 @@ from streams.agents.repeat import Repeat, RepeatMemory
 from streams.metrics import Metrics
 from streams.runtime.chunks import Chunk
 from streams.runtime.memory import Memories
-from streams.runtime.producer import Outbox
+from streams.runtime.producer import Message, Outbox
 from streams.topics import Topics
 from tests import twin
 from tests.properties.test_rules_twin import classify
-from tests.strategies import District, crowded_weeks, districts
+from tests.strategies import START, District, crowded_weeks, districts, times
 
 TOPICS = Topics.under("")
 PARTITIONS = 2
@@ -88,17 +89,21 @@ class House:
         self.keep(out)
 
     def keep(self, out: Outbox) -> None:
-        """Write what an agent gave."""
-        for topic, partitions in out.messages.items():
-            for partition, messages in partitions.items():
-                log = self.topics[topic, partition]
-                for key, value, headers, _ in messages:
-                    log.append(SimpleNamespace(offset=len(log), timestamp=0, key=key, value=value, headers=headers))
-                    if topic in self.latest:
-                        self.latest[topic][key.decode()] = orjson.loads(value)
+        """Keep what an agent gave."""
+        self.write(out.messages)
         for table, columns in out.rows:
             for values in zip(*columns.values(), strict=True):
                 self.unsafe.append((table, dict(zip(columns, values, strict=True))))
+
+    def write(self, messages: Mapping[str, Mapping[int, Sequence[Message]]]) -> None:
+        """Write to topics."""
+        for topic, partitions in messages.items():
+            for partition, batch in partitions.items():
+                log = self.topics[topic, partition]
+                for key, value, headers, _ in batch:
+                    log.append(SimpleNamespace(offset=len(log), timestamp=0, key=key, value=value, headers=headers))
+                    if topic in self.latest:
+                        self.latest[topic][key.decode()] = orjson.loads(value)
 
     def sink(self) -> None:
         """The sink gets its rows; the highest version wins."""
@@ -121,14 +126,16 @@ class House:
         stage.read[partition] = begin + len(chunk)
         return True
 
-    def tick(self) -> None:
-        """Time is looked at; what that gave is not safe yet."""
+    def tick(self, *, cut_short: bool = False) -> None:
+        """Time is looked at; what that gave is not safe yet, and `cut_short` not even sent."""
         for stage in self.stages:
             more = True
             while more:
                 out = Outbox(COUNTS)
                 stage.announced.append(stage.agent.tick(self.clock.time, out))
-                self.keep(out)
+                self.write(out.first)
+                if not cut_short:
+                    self.keep(out)
                 more = stage.agent.due(self.clock.time)
 
     def confirm(self) -> None:
@@ -193,6 +200,42 @@ class House:
             pass
 
 
+def assert_as_the_twin(house: House, district: District) -> None:
+    """All that was published, sunk and kept in mind is what the twin says."""
+    cases, alerts = twin.expected(
+        district.reviews, district.events, district.reference, district.settings, district.now, classify
+    )
+    published = plain(house.latest["alerts"])
+    assert plain(house.latest["cases"]) == cases
+    assert {key: published.get(key) for key in alerts} == alerts
+    for alert_id in published.keys() - alerts.keys():  # stood for a while on part of the records
+        assert published[alert_id]["state"] == "resolved"
+        assert published[alert_id]["kind"] != "repeat_staff"
+        assert published[alert_id]["kind"] != "repeat_category"
+    house.assert_rows_are_what_was_published_last()
+    firing = [record for record in house.latest["alerts"].values() if record["state"] == "firing"]
+    books = [
+        memory.book for stage in house.stages for memory in map(stage.agent.memories.__getitem__, range(PARTITIONS))
+    ]
+    assert sorted(key for book in books for alerts in book.firing.values() for key in alerts) == sorted(
+        record["alert_id"] for record in firing
+    )
+    assert sum(sum(book.counts.values()) for book in books) == len(firing)
+
+
+#: What may come between two chunks.
+HAPPENINGS = (
+    "go on",
+    "time passes",
+    "commit",
+    "restart",
+    "tick",
+    "tick and all of it safe",
+    "ticks in vain",
+    "restart in the middle of a tick",
+)
+
+
 def inputs(district: District) -> list[tuple[str, bytes, list[tuple[str, bytes]]]]:
     """Openings and events as they stand in the internal topic."""
     reviews = twin.enriched(district.reviews, district.reference, district.settings, classify)
@@ -221,6 +264,7 @@ def test_cases_and_alerts_are_those_of_the_twin_whatever_happens_on_the_way(
     data: st.DataObject, district: District
 ) -> None:
     house = House(district)
+    house.clock.time = min(START, district.now)
     waiting = data.draw(st.permutations(inputs(district)))
     while waiting:
         for _ in range(data.draw(st.integers(1, 6))):
@@ -229,9 +273,10 @@ def test_cases_and_alerts_are_those_of_the_twin_whatever_happens_on_the_way(
         for stage in house.stages:
             for partition in range(PARTITIONS):
                 house.step(stage, partition, data.draw(st.integers(1, 4)))
-        match data.draw(
-            st.sampled_from(["go on", "commit", "restart", "tick", "tick and all of it safe", "ticks in vain"])
-        ):
+        match data.draw(st.sampled_from(HAPPENINGS)):
+            case "time passes":
+                house.clock.time = max(house.clock.time, min(district.now, data.draw(times(district.settings))))
+                house.tick()
             case "commit":
                 house.commit()
             case "restart":
@@ -244,27 +289,38 @@ def test_cases_and_alerts_are_those_of_the_twin_whatever_happens_on_the_way(
             case "ticks in vain":
                 house.tick()
                 house.retract()
+            case "restart in the middle of a tick":
+                house.tick(cut_short=True)
+                house.restart()
+    house.clock.time = district.now
     house.drain()
+    assert_as_the_twin(house, district)
 
-    cases, alerts = twin.expected(
-        district.reviews, district.events, district.reference, district.settings, district.now, classify
-    )
-    published = plain(house.latest["alerts"])
-    assert plain(house.latest["cases"]) == cases
-    assert {key: published.get(key) for key in alerts} == alerts
-    for alert_id in published.keys() - alerts.keys():  # stood for a while on part of the records
-        assert published[alert_id]["state"] == "resolved"
-        assert published[alert_id]["kind"] != "repeat_staff"
-        assert published[alert_id]["kind"] != "repeat_category"
-    house.assert_rows_are_what_was_published_last()
-    firing = [record for record in house.latest["alerts"].values() if record["state"] == "firing"]
-    books = [
-        memory.book for stage in house.stages for memory in map(stage.agent.memories.__getitem__, range(PARTITIONS))
-    ]
-    assert sorted(key for book in books for alerts in book.firing.values() for key in alerts) == sorted(
-        record["alert_id"] for record in firing
-    )
-    assert sum(sum(book.counts.values()) for book in books) == len(firing)
+
+@patch("streams.agents.rectify.AT_ONCE", 2)
+@settings(deadline=None)
+@given(st.data(), districts())
+def test_what_the_last_tick_of_a_worker_announced_is_known_to_the_next(data: st.DataObject, district: District) -> None:
+    """And withdrawn, should the first thing it reads prove that a deadline was met."""
+    house = House(district)
+    published = inputs(district)
+    events = data.draw(st.permutations([each for each in published if (KIND_HEADER, EVENT) in each[2]]))
+    for each in published:
+        if each not in events:
+            house.put(*each)
+    house.clock.time = min(START, district.now)
+    house.advance()
+    house.commit()
+    for each in events:
+        house.clock.time = max(house.clock.time, min(district.now, data.draw(times(district.settings))))
+        house.tick(cut_short=data.draw(st.booleans()))
+        house.restart()
+        house.put(*each)
+        house.advance()
+        house.commit()
+    house.clock.time = district.now
+    house.drain()
+    assert_as_the_twin(house, district)
 
 
 @settings(deadline=None)

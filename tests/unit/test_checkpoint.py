@@ -23,10 +23,15 @@ class Stage:
         self.happened: list[str] = []
         self.acknowledge: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.sink: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.delivery: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def send(self, messages: Mapping[str, Any]) -> list[Any]:
         self.happened.append("sent")
         return [self.acknowledge]
+
+    async def deliver(self, messages: Mapping[str, Any]) -> None:
+        self.happened.append("sent what comes first")
+        await self.delivery
 
     async def write(self, rows: Sequence[Any]) -> None:
         self.happened.append(f"sink got {len(rows)}")
@@ -57,6 +62,29 @@ def outbox() -> Outbox:
     out.produce("out", b"k", b"v")
     out.insert("reviews", {"review_id": ["r"]})
     return out
+
+
+async def test_what_comes_first_is_safe_before_the_rest_is_sent(stage: Stage, checkpoint: Checkpoint) -> None:
+    out = outbox()
+    out.first["out"][0].append((b"k", b"mark", [], None))
+    adding = asyncio.create_task(checkpoint.add(out))
+    await asyncio.sleep(0.01)
+    assert stage.happened == ["sent what comes first"]
+    stage.delivery.set_result(None)
+    await adding
+    assert stage.happened == ["sent what comes first", "sent"]
+
+
+async def test_the_rest_is_not_sent_once_its_partition_is_gone(stage: Stage, checkpoint: Checkpoint) -> None:
+    out = outbox()
+    out.first["out"][0].append((b"k", b"mark", [], None))
+    adding = asyncio.create_task(checkpoint.add(out))
+    await asyncio.sleep(0.01)
+    checkpoint.abandon()
+    stage.delivery.set_result(None)
+    assert (await adding).cancelled()
+    assert stage.happened == ["sent what comes first"]
+    assert checkpoint.idle
 
 
 async def test_offsets_are_committed_only_after_outputs_and_sink(stage: Stage, checkpoint: Checkpoint) -> None:

@@ -19,6 +19,8 @@ __all__ = ["checkpoint", "stage"]  # fixtures
 class Agent:
     """Has so many things to announce, one a tick, and notes what becomes of them."""
 
+    name = "agent"
+
     def __init__(self) -> None:
         self.waiting: list[str] = []
         self.happened: list[str] = []
@@ -132,3 +134,14 @@ async def test_what_falls_due_next_waits_for_no_long_list_of_confirmations(
     agent.waiting = ["next"]
     await timers.tick()
     assert agent.happened == ["announced next", *(f"confirmed {number}" for number in range(SETTLED_AT_ONCE))]
+
+
+async def test_time_waits_until_what_follows_from_input_is_on_its_way(agent: Agent, timers: Timers) -> None:
+    """Both may say something of one alert, and the last to be said must be the last to be sent."""
+    agent.waiting = ["a"]
+    async with timers.turn(agent):  # type: ignore[arg-type]
+        tick = asyncio.create_task(timers.tick())
+        await asyncio.sleep(0.01)
+        assert agent.happened == []
+    await tick
+    assert agent.happened == ["announced a"]
