@@ -15,6 +15,7 @@ Value = TypeVar("Value")
 #: What an entry stands for may depend on what it found.
 Meaning: TypeAlias = Value | Callable[[str], Value]
 Tree = dict[str, Any]
+Match = Callable[[str, int], re.Match[str] | None]
 _REPEATING = ("?", "*", "+", "{")  # what may stand behind a part of a pattern
 
 
@@ -24,7 +25,19 @@ class Finder(Generic[Value]):
     A pattern's value may be a function of the text it found.
     """
 
-    def __init__(self, words: Mapping[str, Value], patterns: Sequence[tuple[str, Meaning[Value]]]) -> None:
+    def __init__(
+        self,
+        words: Mapping[str, Value],
+        patterns: Sequence[tuple[str, Meaning[Value]]],
+        foremost: tuple[str, Meaning[Value]],
+    ) -> None:
+        """
+        Args:
+            words: What they stand for.
+            patterns: The same of patterns, in the order in which they are tried.
+            foremost: A pattern that goes before all others; should it be long and begin with many signs, it has no copy
+                among those of each.
+        """
         self._words = dict(words)
         trees = _tree(words)
         under: dict[str, list[tuple[str, Meaning[Value]]]] = {sign: [] for sign in trees}
@@ -37,9 +50,16 @@ class Finder(Generic[Value]):
         for sign, mine in under.items():
             mine.sort(key=lambda each: each[0].startswith(sign))
         self._by_sign = {
-            sign: (_match_of(sign, [pattern for pattern, _ in mine], trees), [value for _, value in mine])
+            sign: (
+                _match_of(sign, [pattern for pattern, _ in mine], trees),
+                [foremost[1], *(value for _, value in mine)],
+            )
             for sign, mine in under.items()
         }
+        first = re.compile(f"(?:{foremost[0]})()").match
+        for sign in first_signs(foremost[0]):
+            rest, values = self._by_sign.get(sign, (None, [foremost[1]]))
+            self._by_sign[sign] = _either(first, rest) if rest else first, values
 
     def find(self, text: str) -> list[tuple[int, int, Value]]:
         """(start, end, value) of all that is found, left to right, none overlapping: a sign's patterns before
@@ -59,12 +79,16 @@ class Finder(Generic[Value]):
         return found
 
 
-def _match_of(sign: str, patterns: Sequence[str], trees: Tree) -> Callable[[str, int], re.Match[str] | None]:
-    # An empty group behind each pattern tells which one matched.
+def _match_of(sign: str, patterns: Sequence[str], trees: Tree) -> Match:
+    # An empty group behind each pattern tells which one matched; the first is that of the foremost, tried elsewhere.
     numbered = [f"(?:{pattern})()" for pattern in patterns]
     others = sum(not pattern.startswith(sign) for pattern in patterns)
     same = "|".join(numbered[others:] + _branch(trees, sign))
-    return re.compile("|".join([*numbered[:others], *([f"(?:{same})"] if same else [])])).match
+    return re.compile("|".join(["(?!)()", *numbered[:others], *([f"(?:{same})"] if same else [])])).match
+
+
+def _either(first: Match, then: Match) -> Match:
+    return lambda text, at: first(text, at) or then(text, at)
 
 
 def _beginning_with(sign: str, pattern: str) -> str:

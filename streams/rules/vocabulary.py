@@ -15,6 +15,7 @@ from typing import Any
 from streams.errors import HaochapingError
 from streams.rules.durations import DURATION, length
 from streams.rules.finder import Finder, first_signs
+from streams.rules.small_sets import small_sets
 
 
 class Part(Enum):
@@ -124,7 +125,7 @@ class Vocabulary:
             each.time = True
         words = {entry: word for entry, word in meanings.items() if not _is_pattern(entry)}
         patterns = [(_expand(entry, draft.macros), word) for entry, word in meanings.items() if _is_pattern(entry)]
-        self._finder = Finder[Word](words, [(DURATION, self._time), *patterns])
+        self._finder = Finder[Word](words, patterns, foremost=(DURATION, self._time))
         added = [
             _expand(each, draft.macros) if _is_pattern(each) else re.escape(each)
             for each in sorted(draft.added - {*_TIMES})
@@ -144,6 +145,7 @@ class Vocabulary:
         return self._times[length(text, self._long_wait)]
 
 
+@small_sets()
 def read(paths: Sequence[Path], categories: Sequence[str]) -> Vocabulary:
     """Read lexicon files, each over those before it.
 

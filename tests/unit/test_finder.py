@@ -15,6 +15,7 @@ FINDER = Finder(
         ("[哪那]边|里面|(?:很?|太)远", "alternatives all over"),
         (r"(?:\(急\)|加急)办", "an escaped bracket"),
     ],
+    foremost=("[没零0]完?没了|一", "the foremost"),
 )
 
 
@@ -33,6 +34,8 @@ FINDER = Finder(
         ),
         ("(急)办加急办", [(0, 4, "an escaped bracket"), (4, 7, "an escaped bracket")]),
         ("不有", []),
+        ("没完没了没完", [(0, 4, "the foremost"), (4, 6, "what may be missing first")]),
+        ("一零没了没有", [(0, 1, "the foremost"), (1, 4, "the foremost"), (4, 6, "a longer word")]),
     ],
 )
 def test_patterns_are_found_at_every_sign_they_begin_with(text: str, found: list[tuple[int, int, str]]) -> None:
@@ -40,5 +43,5 @@ def test_patterns_are_found_at_every_sign_they_begin_with(text: str, found: list
 
 
 def test_what_a_pattern_stands_for_may_depend_on_the_text_found() -> None:
-    finder = Finder[object]({"分": "a word"}, [("[0-9]+分", len)])
-    assert finder.find("10分分") == [(0, 3, 3), (3, 4, "a word")]
+    finder = Finder[object]({"分": "a word"}, [("[0-9]+分", len)], foremost=("[0-9]+秒", str.upper))
+    assert finder.find("10分分1秒") == [(0, 3, 3), (3, 4, "a word"), (4, 6, "1秒")]
