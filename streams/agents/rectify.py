@@ -8,7 +8,7 @@ order it came in (rules/cases.py, rules/timers.py).
 import heapq
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
@@ -201,10 +201,7 @@ class Rectify:
     def _derive(self, dossier: Dossier, now: datetime) -> tuple[Case, Facts]:
         assert dossier.opening is not None
         facts = gather(dossier.opening, [event.event for event in dossier.events.values()], self._rules)
-        case = case_of(dossier.opening, facts, now, (dossier.offset + 1) * VERSIONS)
-        # The version grows with every input that changed the case, and with every deadline that is missed.
-        missed = (case.callback_on_time is False) + (case.rectify_on_time is False)
-        return replace(case, version=case.version + missed) if missed else case, facts
+        return case_of(dossier.opening, facts, now, (dossier.offset + 1) * VERSIONS), facts
 
     def _look(
         self, memory: RectifyMemory, case_id: str, now: datetime, out: Outbox, news: News, *, again: bool = False

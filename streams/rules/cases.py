@@ -95,12 +95,22 @@ def on_time(
 def derive(
     opening: Opening, events: Iterable[CaseEvent], rules: DeadlineRules, now: datetime | None, version: int
 ) -> Case:
-    """The case as published, from the *set* of its events and the time; `version` is passed through."""
+    """The case as published, from the *set* of its events and the time.
+
+    Args:
+        opening: The bad review's case.
+        events: The case's events, in any order.
+        rules: Deadlines.
+        now: The present instant; None where it is not known.
+        version: That of the newest input. Each deadline missed adds one, so that it grows with what time alone changes.
+    """
     return case_of(opening, gather(opening, events, rules), now, version)
 
 
 def case_of(opening: Opening, facts: Facts, now: datetime | None, version: int) -> Case:
     """The same, from what was gathered."""
+    callback_on_time = on_time(facts.called_back_at, facts.callback_due, facts.dismissed_at, now)
+    rectify_on_time = on_time(facts.done_at, facts.rectify_due, facts.dismissed_at, now)
     return Case(
         case_id=opening.case_id,
         opened_at=opening.opened_at,
@@ -112,8 +122,8 @@ def case_of(opening: Opening, facts: Facts, now: datetime | None, version: int) 
         dismissed_at=facts.dismissed_at,
         extended_at=facts.extended_at,
         state=_state(facts),
-        callback_on_time=on_time(facts.called_back_at, facts.callback_due, facts.dismissed_at, now),
-        rectify_on_time=on_time(facts.done_at, facts.rectify_due, facts.dismissed_at, now),
+        callback_on_time=callback_on_time,
+        rectify_on_time=rectify_on_time,
         occurred_at=opening.occurred_at,
         channel=opening.channel,
         window_id=opening.window_id,
@@ -131,7 +141,7 @@ def case_of(opening: Opening, facts: Facts, now: datetime | None, version: int) 
         cause=opening.cause,
         comment=opening.comment,
         measure=facts.measure,
-        version=version,
+        version=version + (callback_on_time is False) + (rectify_on_time is False),
     )
 
 
