@@ -285,7 +285,7 @@ class Worker:
     async def _process(self, agent: Agent, chunk: Chunk) -> None:
         try:
             await self.checkpoint.room()
-            async with self.timers.turn(agent):
+            async with self.timers.turn(agent, chunk.partition):
                 if not self.app.flow_control.is_active() or chunk.generation != self.app.consumer_generation_id:
                     return  # a rebalance is under way, or over: whoever owns the partition now reads the chunk
                 out = Outbox(self.partitions)

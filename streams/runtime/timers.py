@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -49,7 +49,7 @@ class Timers:
         self._partitions = partitions
         self._quiet = quiet
         self._ticking = asyncio.Lock()
-        self._turns = {agent.name: asyncio.Lock() for agent in agents}
+        self._turns = {agent.name: [asyncio.Lock() for _ in range(partitions[agent.topic])] for agent in agents}
         self._last = BEGINNING
         #: What ticks announced, in order: by whom, as the agent notes it, and what is done once it is safe.
         self._unsafe: deque[tuple[TimedAgent[Any], Any, asyncio.Future[None]]] = deque()
@@ -61,12 +61,21 @@ class Timers:
             return True
         return self._clock.now() <= self._last and not any(agent.due(self._last) for agent in self._agents)
 
-    def turn(self, agent: Agent) -> AbstractAsyncContextManager[Any]:
-        """To be held from when an agent is given something to do until what follows is on its way.
+    def turn(self, agent: Agent, partition: int) -> AbstractAsyncContextManager[Any]:
+        """To be held from when an agent is given input of a partition until what follows is on its way.
 
         Time and input both change what a timed agent publishes: what it says last must be the last to be sent.
         """
-        return self._turns.get(agent.name) or nullcontext()
+        turns = self._turns.get(agent.name)
+        return turns[partition] if turns else nullcontext()
+
+    @asynccontextmanager
+    async def _turn_of_time(self, agent: TimedAgent[Any]) -> AsyncIterator[None]:
+        """Time is the same in all partitions."""
+        async with AsyncExitStack() as held:
+            for turn in self._turns[agent.name]:
+                await held.enter_async_context(turn)
+            yield
 
     def look_again(self) -> None:
         """There are cases nobody has looked at yet: on the event clock, do so when all is quiet."""
@@ -101,7 +110,7 @@ class Timers:
             await self._settle()
 
     async def _announce(self, agent: TimedAgent[Any], now: datetime) -> None:
-        async with self.turn(agent):
+        async with self._turn_of_time(agent):
             out = Outbox(self._partitions)
             announced = agent.tick(now, out)
             if not (out.messages or out.rows):
@@ -127,7 +136,7 @@ class Timers:
                     agent.retract(announced)
                 return
             self._unsafe.popleft()
-            async with self.turn(agent):
+            async with self._turn_of_time(agent):
                 out = Outbox(self._partitions)
                 agent.confirm(announced, out)
                 await self._checkpoint.add(out)

@@ -19,7 +19,7 @@ __all__ = ["checkpoint", "stage"]  # fixtures
 class Agent:
     """Has so many things to announce, one a tick, and notes what becomes of them."""
 
-    name = "agent"
+    name, topic = "agent", "in"
 
     def __init__(self) -> None:
         self.waiting: list[str] = []
@@ -53,7 +53,7 @@ def agent() -> Agent:
 @pytest.fixture
 def timers(agent: Agent, checkpoint: Checkpoint) -> Timers:
     agents: Any = [agent]
-    return Timers(agents, WallClock(), checkpoint, COUNTS, SimpleNamespace(idle=True))
+    return Timers(agents, WallClock(), checkpoint, COUNTS | {"in": 2}, SimpleNamespace(idle=True))
 
 
 async def test_what_falls_due_while_clickhouse_is_away_is_announced_all_the_same(
@@ -139,9 +139,14 @@ async def test_what_falls_due_next_waits_for_no_long_list_of_confirmations(
 async def test_time_waits_until_what_follows_from_input_is_on_its_way(agent: Agent, timers: Timers) -> None:
     """Both may say something of one alert, and the last to be said must be the last to be sent."""
     agent.waiting = ["a"]
-    async with timers.turn(agent):  # type: ignore[arg-type]
+    async with timers.turn(agent, 1):  # type: ignore[arg-type]
         tick = asyncio.create_task(timers.tick())
         await asyncio.sleep(0.01)
         assert agent.happened == []
     await tick
     assert agent.happened == ["announced a"]
+
+
+async def test_partitions_do_not_wait_for_one_another(agent: Agent, timers: Timers) -> None:
+    async with timers.turn(agent, 0), asyncio.timeout(1), timers.turn(agent, 1):  # type: ignore[arg-type]
+        pass
