@@ -1,7 +1,7 @@
 """What has been announced of each alert, so that each change is announced once."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from sinks.schema import alert_columns
 from streams.metrics import Metrics
+from streams.runtime.memory import Memories
 from streams.runtime.producer import Message, Outbox
 from streams.schemas.alert import Alert, AlertKind
 from streams.schemas.case import Case
@@ -67,7 +68,11 @@ class AlertBook:
             self._drop(owner, alert_id)
         if not alerts:
             self._announced.pop(owner, None)
-        return [(_key(owner, alert_id), None, [], None) for alert_id in old]
+        deleted: list[Message] = []
+        for alert_id in old:
+            deleted.append((_key(ALERT, owner, alert_id), None, [], None))
+            deleted += self._unmark(owner, alert_id)
+        return deleted
 
     def mark(self, owner: str, alert: Alert) -> Message:
         """The changelog record that must be safe before a tick announces an alert.
@@ -76,18 +81,24 @@ class AlertBook:
         should a late report prove that a deadline was met, or else say again.
         """
         self._pending.add(alert.alert_id)
-        return _key(owner, alert.alert_id, PENDING), orjson.dumps(alert), [], None
+        return _key(PENDING, owner, alert.alert_id), orjson.dumps(alert), [], None
+
+    def _unmark(self, owner: str, alert_id: str) -> list[Message]:
+        if alert_id not in self._pending:
+            return []
+        self._pending.discard(alert_id)
+        return [(_key(PENDING, owner, alert_id), None, [], None)]
 
     def doubts(self, owner: str) -> bool:
         """Whether something announced of `owner` may not have arrived."""
         return bool(self._pending) and not self._pending.isdisjoint(self.about(owner))
 
-    def settle(self, owner: str, alert: Alert) -> Iterator[Message]:
+    def settle(self, owner: str, alert: Alert) -> list[Message]:
         """The changelog records of an announced alert that is safe, or that is read again if it is not."""
-        yield announcement(owner, alert)
-        if alert.alert_id in self._pending:
-            self._pending.discard(alert.alert_id)
-            yield _key(owner, alert.alert_id, PENDING), None, [], None
+        return [
+            (_key(ALERT, owner, alert.alert_id), orjson.dumps(alert), [], None),
+            *self._unmark(owner, alert.alert_id),
+        ]
 
     def recall(self, key: bytes, value: bytes | None) -> None:
         """Take back a changelog record."""
@@ -126,19 +137,15 @@ class Announced:
     #: Partition, about what, and the alert.
     alerts: list[tuple[int, str, Alert]] = field(default_factory=list)
 
-    def standing(self, books: Mapping[int, AlertBook]) -> Iterator[tuple[int, str, Alert]]:
+    def standing(self, memories: Memories[Any]) -> Iterator[tuple[int, str, Alert]]:
         """Those that are still the latest of their id: what was said since has a way of its own to be remembered."""
+        owned = set(memories)
         for partition, owner, alert in self.alerts:
-            if partition in books and books[partition].about(owner).get(alert.alert_id) is alert:
+            if partition in owned and memories[partition].book.about(owner).get(alert.alert_id) is alert:
                 yield partition, owner, alert
 
 
-def announcement(owner: str, alert: Alert) -> Message:
-    """The changelog record of an announced alert."""
-    return _key(owner, alert.alert_id), orjson.dumps(alert), [], None
-
-
-def _key(owner: str, alert_id: str, kind: bytes = ALERT) -> bytes:
+def _key(kind: bytes, owner: str, alert_id: str) -> bytes:
     return kind + f"{alert_id}|{owner}".encode()  # an owner may have `|` in it, an id has not
 
 

@@ -17,7 +17,7 @@ import orjson
 
 from sinks.schema import case_columns
 from streams.agents.aggregate import KIND_HEADER, OPENING
-from streams.agents.alert_book import AlertBook, Announcer, LocalJson
+from streams.agents.alert_book import Announcer, LocalJson
 from streams.agents.case_events import SOURCE_HEADER, SOURCE_KEY_HEADER, parse_event
 from streams.agents.rectify_memory import CLOCK_KEY, OPENING_KEY, Dossier, Event, Look, News, RectifyMemory
 from streams.agents.refusals import Reason, Refusals
@@ -174,9 +174,9 @@ class Rectify:
 
     def confirm(self, announced: Look, out: Outbox) -> None:
         """What a look gave is safe: remember alerts as announced, and delete what was refused."""
-        changelog, books = out.messages[self._topics.rectify_changelog.name], self._books()
-        for partition, case_id, alert in announced.standing(books):
-            changelog[partition].extend(books[partition].settle(case_id, alert))
+        changelog = out.messages[self._topics.rectify_changelog.name]
+        for partition, case_id, alert in announced.standing(self.memories):
+            changelog[partition].extend(self.memories[partition].book.settle(case_id, alert))
         for partition, event in announced.refused:
             changelog[partition].append((event.changelog_key, None, [], None))
         if self._clock.by_events:
@@ -185,16 +185,12 @@ class Rectify:
 
     def retract(self, announced: Look) -> None:
         """What a look gave may be lost: look again."""
-        books = self._books()
-        for partition, case_id, _ in announced.standing(books):
+        for partition, case_id, _ in announced.standing(self.memories):
             heapq.heappush(self.memories[partition].moments, (BEGINNING, case_id))
         for partition, event in announced.refused:
-            if partition in books:
+            if partition in self.memories:
                 self.memories[partition].take(event)
                 heapq.heappush(self.memories[partition].moments, (BEGINNING, event.event.case_id))
-
-    def _books(self) -> dict[int, AlertBook]:
-        return {partition: self.memories[partition].book for partition in self.memories}
 
     # One case --------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter
 
-from streams.agents.alert_book import ALERT, AlertBook, Announced, Announcer, LocalJson, announcement
+from streams.agents.alert_book import ALERT, AlertBook, Announced, Announcer, LocalJson
 from streams.metrics import MAX_REPEAT_SERIES, Metrics
 from streams.rules.history import Changed, History, Incident
 from streams.rules.repeats import repeat_category, repeat_staff
@@ -191,7 +191,7 @@ class Repeat:
         version, announced = chunk.next_offset * VERSIONS, []
         for group, change in touched.items():
             for alert in self._look(memory, group, version, out, change, again=change.again):
-                changelog.append(announcement(group, alert))
+                changelog.extend(memory.book.settle(group, alert))
                 announced.append(alert)
         self._announcer.sink(announced, out)
         changelog.extend(memory.expire(self._window + LATENESS))
@@ -275,20 +275,18 @@ class Repeat:
 
     def confirm(self, announced: Announced, out: Outbox) -> None:
         """The announcements of a tick are safe: remember them as made."""
-        for partition, group, alert in announced.standing(self._books()):
-            out.messages[self._topics.repeat_changelog.name][partition].append(announcement(group, alert))
+        changelog = out.messages[self._topics.repeat_changelog.name]
+        for partition, group, alert in announced.standing(self.memories):
+            changelog[partition].extend(self.memories[partition].book.settle(group, alert))
 
     def retract(self, announced: Announced) -> None:
         """The announcements of a tick may be lost: make them again."""
-        for partition, group, _ in announced.standing(self._books()):
+        for partition, group, _ in announced.standing(self.memories):
             self.memories[partition].unsaid.add(group)
-
-    def _books(self) -> dict[int, AlertBook]:
-        return {partition: self.memories[partition].book for partition in self.memories}
 
     def measure(self) -> None:
         """Alerts firing; for repeat_staff one series each."""
-        books = self._books().values()
+        books = [self.memories[partition].book for partition in self.memories]
         self._announcer.measure(books)
         # One pass, no sorting: a province has tens of thousands of these, and the event loop waits.
         newest: dict[tuple[str, str, str], Alert] = {}

@@ -1,0 +1,41 @@
+"""What a partition remembers of its alerts, and what its changelog says of them."""
+
+from datetime import timedelta
+
+from streams.agents.alert_book import AlertBook
+from streams.rules.timers import timer_alerts
+from streams.schemas.alert import Alert
+from tests.unit.test_cases import OPENING, RULES
+
+LATE = OPENING.opened_at + timedelta(days=2)
+
+
+def overdue() -> Alert:
+    return next(alert for alert in timer_alerts(OPENING, [], RULES, LATE, {}) if alert.kind == "callback_overdue")
+
+
+def test_a_mark_left_by_a_worker_that_ended_makes_the_alert_known_and_doubtful() -> None:
+    key, value, _, _ = AlertBook().mark("r1", overdue())
+    assert key is not None
+    book = AlertBook()
+    book.recall(key, value)
+    assert book.doubts("r1")
+    assert not book.doubts("r2")
+    assert list(book.about("r1")) == ["callback_overdue:r1"]
+    book.recall(key, None)
+    assert not book.doubts("r1")
+    assert list(book.about("r1")) == ["callback_overdue:r1"]
+
+
+def test_what_is_settled_or_forgotten_leaves_no_mark() -> None:
+    alert = overdue()
+    for end in (
+        lambda book: book.settle("r1", alert),
+        lambda book: book.forget("r1", LATE),
+    ):
+        book = AlertBook()
+        book.announce("r1", [alert], LATE, 1)
+        mark = book.mark("r1", alert)
+        assert (mark[0], None, [], None) in end(book)
+        assert not book.doubts("r1")
+        assert all(key != mark[0] for key, *_ in end(book)), "deleted once"
