@@ -43,6 +43,9 @@ class StoppedClock:
     def now(self) -> datetime:
         return self.time
 
+    def pass_to(self, time: datetime) -> None:
+        self.time = max(self.time, time)
+
     def observe(self, time: datetime) -> None:
         pass
 
@@ -236,8 +239,18 @@ HAPPENINGS = (
 )
 
 
-def inputs(district: District) -> list[tuple[str, bytes, list[tuple[str, bytes]]]]:
+#: Key, value and headers of a record in the internal topic.
+Input = tuple[str, bytes, list[tuple[str, bytes]]]
+
+
+def inputs(district: District) -> list[Input]:
     """Openings and events as they stand in the internal topic."""
+    openings, events = openings_and_events(district)
+    return openings + events
+
+
+def openings_and_events(district: District) -> tuple[list[Input], list[Input]]:
+    """The same apart."""
     reviews = twin.enriched(district.reviews, district.reference, district.settings, classify)
     openings = [
         (key, orjson.dumps({"comment": None, **review}), [(KIND_HEADER, OPENING)])
@@ -250,7 +263,7 @@ def inputs(district: District) -> list[tuple[str, bytes, list[tuple[str, bytes]]
         for event in district.events
         if event["case_id"] in cases
     ]
-    return openings + events
+    return openings, events
 
 
 def plain(records: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -275,7 +288,7 @@ def test_cases_and_alerts_are_those_of_the_twin_whatever_happens_on_the_way(
                 house.step(stage, partition, data.draw(st.integers(1, 4)))
         match data.draw(st.sampled_from(HAPPENINGS)):
             case "time passes":
-                house.clock.time = max(house.clock.time, min(district.now, data.draw(times(district.settings))))
+                house.clock.pass_to(min(district.now, data.draw(times(district.settings))))
                 house.tick()
             case "commit":
                 house.commit()
@@ -303,16 +316,14 @@ def test_cases_and_alerts_are_those_of_the_twin_whatever_happens_on_the_way(
 def test_what_the_last_tick_of_a_worker_announced_is_known_to_the_next(data: st.DataObject, district: District) -> None:
     """And withdrawn, should the first thing it reads prove that a deadline was met."""
     house = House(district)
-    published = inputs(district)
-    events = data.draw(st.permutations([each for each in published if (KIND_HEADER, EVENT) in each[2]]))
-    for each in published:
-        if each not in events:
-            house.put(*each)
+    openings, events = openings_and_events(district)
+    for each in openings:
+        house.put(*each)
     house.clock.time = min(START, district.now)
     house.advance()
     house.commit()
-    for each in events:
-        house.clock.time = max(house.clock.time, min(district.now, data.draw(times(district.settings))))
+    for each in data.draw(st.permutations(events)):
+        house.clock.pass_to(min(district.now, data.draw(times(district.settings))))
         house.tick(cut_short=data.draw(st.booleans()))
         house.restart()
         house.put(*each)
@@ -346,8 +357,7 @@ def test_an_event_is_refused_only_once_it_is_known_that_its_case_is_not_on_its_w
     district: District, opens: bool
 ) -> None:
     """Reading topics of long ago anew, events come before the openings, which stand in another topic."""
-    openings = [each for each in inputs(district) if (KIND_HEADER, OPENING) in each[2]]
-    events = [each for each in inputs(district) if each not in openings]
+    openings, events = openings_and_events(district)
     house = House(district)
     for each in events:
         house.put(*each)  # their broker's timestamp is that of 1970

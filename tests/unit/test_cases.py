@@ -36,6 +36,13 @@ def test_a_new_case_is_open_and_undecided() -> None:
     assert (new.hall_id, new.rating) == ("h1", 1)
 
 
+def test_the_version_grows_with_each_deadline_missed_and_with_none_that_passes_a_settled_case() -> None:
+    later = [CALLBACK_DUE, CALLBACK_DUE + timedelta(seconds=1), RECTIFY_DUE, RECTIFY_DUE + timedelta(seconds=1)]
+    dismissed = event("dismissed", OPENED + timedelta(hours=1))
+    assert [case(now=now).version for now in later] == [7, 8, 8, 9]
+    assert [case(dismissed, now=now).version for now in later] == [7, 7, 7, 7]
+
+
 def test_the_states_follow_the_steps_in_any_order_of_arrival() -> None:
     steps = [
         event("called_back", OPENED + timedelta(hours=1)),

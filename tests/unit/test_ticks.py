@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from streams.app import Worker
+from streams.metrics import Metrics
 from streams.runtime.checkpoint import MAX_RECORDS, Checkpoint
+from streams.runtime.chunks import Chunk
 from streams.runtime.clock import WallClock
 from streams.runtime.producer import Outbox
 from streams.runtime.timers import SETTLED_AT_ONCE, Timers
-from tests.unit.test_checkpoint import COUNTS, Stage, checkpoint, stage
+from tests.unit.test_checkpoint import COUNTS, Stage, checkpoint, chunk, stage
 
 __all__ = ["checkpoint", "stage"]  # fixtures
 
@@ -34,6 +37,9 @@ class Agent:
         out.produce("out", b"k", name.encode())
         out.insert("alerts", {"alert_id": [name] * self.rows})
         return name
+
+    def process(self, chunk: Chunk, out: Outbox) -> None:
+        self.happened.append(f"processed {chunk.partition}")
 
     def due(self, now: datetime) -> bool:
         return bool(self.waiting)
@@ -145,6 +151,20 @@ async def test_time_waits_until_what_follows_from_input_is_on_its_way(agent: Age
         assert agent.happened == []
     await tick
     assert agent.happened == ["announced a"]
+
+
+async def test_a_worker_takes_its_turn_before_it_gives_an_agent_input(
+    agent: Agent, checkpoint: Checkpoint, timers: Timers
+) -> None:
+    worker: Any = object.__new__(Worker)
+    worker.app = SimpleNamespace(flow_control=SimpleNamespace(is_active=lambda: True), consumer_generation_id=1)
+    worker.checkpoint, worker.timers, worker.partitions, worker.metrics = checkpoint, timers, COUNTS, Metrics()
+    async with timers.turn(agent, 0):  # type: ignore[arg-type]
+        processing = asyncio.create_task(worker._process(agent, chunk(0, 9)))
+        await asyncio.sleep(0.01)
+        assert agent.happened == []
+    await processing
+    assert agent.happened == ["processed 0"]
 
 
 async def test_partitions_do_not_wait_for_one_another(agent: Agent, timers: Timers) -> None:
