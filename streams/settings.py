@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     pseudonym_key: SecretStr | None = None
 
     # How the worker behaves
-    dedupe_days: int = Field(30, ge=1, le=3650)
+    dedupe_days: int = Field(400, ge=1, le=3650)
     reject_limit: float = Field(0.5, gt=0, le=1)  # share of a partition's last 1,000 records; 1 switches it off
     standby_replicas: int = Field(0, ge=0, le=10)  # other workers that keep a copy of each partition's memory
     session_timeout: float = Field(10, ge=1)  # seconds without a heartbeat before the broker gives partitions away

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from streams.agents.aggregate_memory import AggregateMemory
-from streams.agents.enrich import CONTENT_HEADER
+from streams.agents.enrich import HASH_BYTES, SENT_HEADER
 from streams.agents.refusals import Reason, Refusals
 from streams.metrics import Metrics
 from streams.rules import tally
@@ -79,6 +79,7 @@ class Aggregate:
     ) -> None:
         self.topic = topics.enriched.name
         self.memories = memories
+        self._reviews = topics.reviews.name
         self._changelog = topics.aggregate_changelog.name
         self._case_inputs = topics.case_inputs.name
         # A record read again after a crash must find what it found before, so memories outlive the promise by a day.
@@ -89,7 +90,8 @@ class Aggregate:
         self._publish = publish  # tells the board
 
     def recovered(self, partition: int) -> None:
-        """The memory is all there is."""
+        """The event clock goes on from where it was."""
+        self._clock.observe(self.memories[partition].clock)
 
     def measure(self) -> None:
         """No gauges of its own."""
@@ -106,6 +108,7 @@ class Aggregate:
             facts = _facts(reviews, offsets)
             newest = max(max(facts["occurred_at"]), max(facts["received_at"]))
             self._clock.observe(EPOCH + timedelta(microseconds=newest))
+            changelog += memory.notice(self._clock.now()) if self._clock.by_events else ()
             days = [time[:10] for time in reviews["occurred_at"]]
             units = tally.units(reviews)
             memory.learn_names(reviews)
@@ -140,7 +143,8 @@ class Aggregate:
         seen, load = memory.seen, orjson.loads
         for record in chunk.records:
             review = load(record.value)
-            review_id, content = review["review_id"], _content(record)
+            review_id, sent = review["review_id"], _sent(record)
+            content = sent[:HASH_BYTES]
             known = seen.get(review_id)
             verdict = Verdict.NEW if known is None else judge(known, record.offset, content)
             if verdict is Verdict.NEW:
@@ -153,16 +157,21 @@ class Aggregate:
             elif verdict is Verdict.DUPLICATE:
                 self._metrics.duplicates.inc()
             else:
-                self._refusals.refuse(
-                    out,
-                    Reason.CONFLICT,
-                    f"review_id {review_id} was taken before with other content: the first one stands; "
-                    "send a changed review under an id of its own",
-                    f"{chunk.topic}/{chunk.partition}/{record.offset}",
-                    record.key,
-                    record.value,
-                )
+                self._refuse(chunk, record, sent[HASH_BYTES:], out)
         return admitted, news
+
+    def _refuse(self, chunk: Chunk, record: Any, sent: bytes, out: Outbox) -> None:
+        """A conflict. Enriched anew after a crash it stands elsewhere; what was sent, which is named, does not."""
+        place, key = f"{chunk.topic}/{chunk.partition}/{record.offset}", record.key
+        if sent:  # enriched by a version that says so
+            partition, offset, *keys = sent.split(b"/", 2)
+            place = f"{self._reviews}/{partition.decode()}/{offset.decode()}"
+            key = (keys[0][1:] if keys[0] else None) if keys else key
+        detail = (
+            f"review_id {record.key.decode()} was taken before with other content: the first one stands; "
+            "send a changed review under an id of its own"
+        )
+        self._refusals.refuse(out, Reason.CONFLICT, detail, place, key, record.value)
 
     def _open_case(self, record: Any, out: Outbox) -> None:
         out.produce(self._case_inputs, record.key, record.value, ((KIND_HEADER, OPENING),), timestamp=record.timestamp)
@@ -181,11 +190,11 @@ class Aggregate:
                 self._publish("bad_review", review)
 
 
-def _content(record: Any) -> bytes:
-    """The hash of what the publisher sent: the one header that agents/enrich.py gives."""
-    ((name, content),) = record.headers
-    assert name == CONTENT_HEADER, f"{name} is no header of ours"
-    return bytes(content)
+def _sent(record: Any) -> bytes:
+    """What the publisher sent, in the one header that agents/enrich.py gives."""
+    ((name, sent),) = record.headers
+    assert name == SENT_HEADER, f"{name} is no header of ours"
+    return bytes(sent)
 
 
 def _facts(reviews: tally.Columns, offsets: Sequence[int]) -> dict[str, Sequence[Any]]:

@@ -2,17 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import orjson
 
 from streams.rules import tally
 from streams.rules.admission import Seen, offset_of, remember
+from streams.runtime.clock import BEGINNING
 from streams.runtime.producer import Message
 
 #: Kinds of changelog keys.
-_SEEN, _CELL = b"s", b"c"
+_SEEN, _CELL, _CLOCK = b"s", b"c", b"t"
 
 #: Reviews in one changelog record: about 100 KiB.
 SEGMENT = 2000
@@ -37,18 +38,21 @@ class AggregateMemory:
         # Members by dimension and id, one bytes object for all days: dimension|member_id, and its newest name twice.
         self._members: dict[str, dict[str, tuple[bytes, bytes, str]]] = defaultdict(dict)
         self._arrived = 0  # newest arrival, ms since the epoch
+        self.clock = BEGINNING  # the event clock, as last noticed
 
     def __len__(self) -> int:
         return len(self.seen) + sum(map(len, self._cells.values()))
 
     def recall(self, key: bytes, value: bytes | None) -> None:
-        """Take back a changelog record: a segment of reviews seen, or a cell."""
+        """Take back a changelog record: a segment of reviews seen, a cell, or the time."""
         if key[:1] == _CELL:
             if value is not None:
                 day, _, member = key[1:].partition(b"|")
                 self._recall_cell(day.decode(), member, value)
         elif value is None:
             self._forget(key)
+        elif key == _CLOCK:
+            self.clock = max(self.clock, datetime.fromisoformat(value.decode()))
         else:
             self._recall_segment(key, value)
 
@@ -145,6 +149,12 @@ class AggregateMemory:
         columns["version"] = versions if again else [following] * len(packed)
         columns["partition"] = [partition] * len(packed)
         return changelog, columns
+
+    def notice(self, now: datetime) -> Iterator[Message]:
+        """The changelog record of the event clock, if it has gone on."""
+        if now > self.clock:
+            self.clock = now
+            yield _CLOCK, now.isoformat().encode(), _NO_HEADERS, None
 
     def keep(self, review_ids: list[str], offsets: list[int], contents: list[bytes], arrived: int) -> Iterator[Message]:
         """Changelog records of reviews just seen, their offsets and 8-byte content hashes; `arrived` by then (ms)."""

@@ -22,8 +22,11 @@ from streams.schemas.fields import LAST_YEAR
 from streams.schemas.review import BAD_RATING, MAX_BYTES, REVIEWS, Review, Reviewer
 from streams.topics import Topics, partition_of
 
-#: The hash of what the publisher sent, so that a resend is told from a conflict whatever the reference says by then.
-CONTENT_HEADER = "hcp-content"
+#: What the publisher sent: its hash (8 bytes), so that a resend is told from a conflict whatever the reference says by
+#: then; and, for a conflict to name it, its place `partition/offset`, and if its key was not the review's id, `/` for
+#: none or `/=` and the key.
+SENT_HEADER = "hcp-content"
+HASH_BYTES = 8
 
 #: Records worked on together.
 AT_ONCE = 500
@@ -45,6 +48,7 @@ class Valid:
     reviews: Sequence[Review]
     occurred: Sequence[str]  # occurred_at in local time
     received: Sequence[str]  # received_at in local time
+    partition: int  # where all of them stand
 
     def without(self, gone: Callable[[int], bool]) -> "Valid":
         """Those whose place is not `gone`."""
@@ -53,7 +57,7 @@ class Valid:
         def of(column: Sequence[T]) -> list[T]:
             return [column[place] for place in left]
 
-        return Valid(of(self.records), of(self.reviews), of(self.occurred), of(self.received))
+        return Valid(of(self.records), of(self.reviews), of(self.occurred), of(self.received), self.partition)
 
 
 #: What is the same for every review of a match: the ids and what the reference says of them, as JSON; and the ids as
@@ -95,7 +99,7 @@ class Enrich:
 
     def valid(self, chunk: Chunk, out: Outbox) -> Valid:
         """The chunk's usable records; the others are refused."""
-        valid = self._in_local_time(*self._validate(chunk, out))
+        valid = self._in_local_time(chunk.partition, *self._validate(chunk, out))
         # Nearly every review is far from the future by its text already: only the others are looked at one by one.
         # Twelve hours, because when clocks are changed a later time may be written as an earlier one.
         oldest = min([record.timestamp for record in chunk.records])
@@ -111,7 +115,7 @@ class Enrich:
         return valid
 
     def _in_local_time(
-        self, records: Sequence[Any], documents: Sequence[dict[str, Any]], reviews: Sequence[Review]
+        self, partition: int, records: Sequence[Any], documents: Sequence[dict[str, Any]], reviews: Sequence[Review]
     ) -> Valid:
         write = self._local.write
         occurred = [
@@ -121,7 +125,7 @@ class Enrich:
             write(sent["received_at"], at) if (at := review.get("received_at")) else same
             for sent, review, same in zip(documents, reviews, occurred, strict=True)
         ]
-        return Valid(records, reviews, occurred, received)
+        return Valid(records, reviews, occurred, received, partition)
 
     def _ahead(self, chunk: Chunk, record: Any, review: Review, out: Outbox) -> bool:
         """Refuse a review from the future."""
@@ -179,7 +183,7 @@ class Enrich:
         ]
 
     def enrich(self, valid: Valid, matches: Sequence[Match], out: Outbox) -> list[Message]:
-        """Produce the enriched records as JSON, each with the hash of what was sent (8 bytes) for a header.
+        """Produce the enriched records as JSON, each with the hash and the place of what was sent for a header.
 
         All copies of a review meet in one partition, whatever key its publisher used. Returned in the order of `valid`.
 
@@ -188,6 +192,7 @@ class Enrich:
         One loop and few calls, since every review of a district comes by here.
         """
         classify, known, enriched = self._lexicon.classify, self._fragments, out.messages[self._enriched]
+        place = b"%d/" % valid.partition
         messages: list[Message] = []
         for record, review, occurred, received, match in zip(
             valid.records, valid.reviews, valid.occurred, valid.received, matches, strict=True
@@ -199,11 +204,16 @@ class Enrich:
             ).encode() + (_NO_EXTRAS if _EXTRAS.isdisjoint(review) else self._extras(review))
             matched, with_staff, without = known.get(match) or self._learn(match)
             # The staff_id as given, not as resolved: that may change.
-            content = blake2b(own + (with_staff if review.get("staff_id") else without), digest_size=8).digest()
+            content = blake2b(
+                own + (with_staff if review.get("staff_id") else without), digest_size=HASH_BYTES
+            ).digest()
             tags, comment = review.get("tags"), review.get("comment")
             value = own + matched + _found(rating, classify(tags, comment) if tags or comment else ())
             key = review_id.encode()
-            message = (key, value, [(CONTENT_HEADER, content)], record.timestamp)
+            sent = content + place + b"%d" % record.offset
+            if record.key != key:
+                sent += b"/" if record.key is None else b"/=" + record.key
+            message = (key, value, [(SENT_HEADER, sent)], record.timestamp)
             enriched[partition_of(key, self._partitions)].append(message)
             messages.append(message)
         return messages

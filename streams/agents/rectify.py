@@ -99,6 +99,8 @@ class Rectify:
         self._clock.observe(memory.clock)
         self._looked_at = max(self._looked_at, memory.clock)
         for case_id, dossier in memory.dossiers.items():
+            for event in dossier.events.values():
+                self._clock.observe(event.event.at)
             if dossier.opening is not None:
                 case, _ = self._derive(dossier, self._now())
                 settled = case.state == "dismissed" or (case.state == "closed" and case.called_back_at)

@@ -35,15 +35,18 @@ class Refusals:
         self._metrics = metrics
         self._limit = limit
         self._recent: dict[tuple[str, int], deque[tuple[int, int]]] = {}
+        self._last = ""  # what was said of the last record refused
 
     def refuse(
         self, out: Outbox, reason: Reason, detail: str, source: str, key: bytes | None, value: bytes | None
     ) -> None:
         """One record; `source` is `topic/partition/offset`. Its key and value stay as they are."""
         self._metrics.rejected.labels(reason.value).inc()
+        detail = " ".join(detail.split())
+        self._last = f"{source} ({reason.value}: {detail})"
         headers = [
             ("hcp-reason", reason.value.encode()),
-            ("hcp-detail", " ".join(detail.split()).encode()),
+            ("hcp-detail", detail.encode()),
             ("hcp-source", source.encode()),
             ("hcp-rejected-at", datetime.now(UTC).isoformat(timespec="milliseconds").encode()),
         ]
@@ -64,6 +67,6 @@ class Refusals:
         if self._limit < 1 and total >= LIMIT_RECORDS and bad > self._limit * total:
             raise RejectLimit(
                 f"{bad} of the last {total} records of {topic}/{partition} are unusable, more than "
-                f"HCP_REJECT_LIMIT={self._limit:g} allows: look at `haochaping rejected list`, mend the publisher, "
-                "or raise the limit to refuse them all"
+                f"HCP_REJECT_LIMIT={self._limit:g} allows, the last one {self._last}: mend the publisher; "
+                "HCP_REJECT_LIMIT=1 refuses them all and goes on"
             )

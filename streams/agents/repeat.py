@@ -241,8 +241,8 @@ class Repeat:
         for alert in about:
             if alert.alert_id in derived or (weeks is not None and week_of(alert.raised_at, self._zone) not in weeks):
                 continue
-            if alert.state == "firing":
-                yield replace(alert, state="resolved", resolution="revised", resolved_at=now)
+            if alert.resolution != "revised":
+                yield replace(alert, state="resolved", resolution="revised", resolved_at=alert.resolved_at or now)
             elif again:
                 yield alert
 

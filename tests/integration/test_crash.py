@@ -32,6 +32,25 @@ def load(count: int, seed: int = 5) -> tuple[list[dict[str, Any]], list[dict[str
     return reviews + doubles, events
 
 
+def test_the_event_clock_does_not_run_backwards_when_a_worker_is_killed(new_house: Make) -> None:
+    house = new_house(HCP_CLOCK="event")
+    furnish(house)
+    worker = house.start()
+    house.publish("reviews", [review("first", "2026-03-02T09:00:00+08:00", 1)])
+    house.publish("reviews", [review("newest", "2026-03-12T09:00:00+08:00")])
+    house.settle(worker)
+    house.publish("cases.events", [event("first", "replied", "2026-03-14T09:00:00+08:00")])
+    house.settle(worker)
+    reached = worker.json("/readyz")["now"]
+    worker.kill()
+    worker = house.start()
+    house.settle(worker)
+    assert worker.json("/readyz")["now"] == reached
+    house.publish("reviews", [review("late", "2026-03-08T09:00:00+08:00", 1)])
+    house.settle(worker)
+    assert house.latest("alerts")["rectify_overdue:late"]["raised_at"] == "2026-03-13T09:00:00+08:00"
+
+
 def test_kill_9_in_the_middle_of_a_load_changes_no_result(new_house: Make) -> None:
     reviews, events = load(12_000)
     house = new_house(HCP_CLOCK="event")

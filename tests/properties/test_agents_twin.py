@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -22,10 +22,11 @@ from streams.metrics import Metrics
 from streams.runtime.chunks import Chunk
 from streams.runtime.memory import Memories
 from streams.runtime.producer import Message, Outbox
+from streams.settings import Settings
 from streams.topics import Topics
 from tests import twin
 from tests.properties.test_rules_twin import classify
-from tests.strategies import START, District, crowded_weeks, districts, times
+from tests.strategies import START, TAGS, District, crowded_weeks, districts, reference, text, times
 
 TOPICS = Topics.under("")
 PARTITIONS = 2
@@ -215,6 +216,7 @@ def assert_as_the_twin(house: House, district: District) -> None:
         assert published[alert_id]["state"] == "resolved"
         assert published[alert_id]["kind"] != "repeat_staff"
         assert published[alert_id]["kind"] != "repeat_category"
+        assert published[alert_id]["kind"] != "trend" or published[alert_id]["resolution"] == "revised"
     house.assert_rows_are_what_was_published_last()
     firing = [record for record in house.latest["alerts"].values() if record["state"] == "firing"]
     books = [
@@ -349,7 +351,25 @@ def test_an_alert_that_stood_on_half_of_the_records_reaches_the_sink_though_the_
             house.tick()
     house.restart()
     house.drain()
-    house.assert_rows_are_what_was_published_last()
+    assert_as_the_twin(house, district)
+
+
+def test_a_trend_of_a_week_long_over_is_taken_back_by_a_history_that_comes_late() -> None:
+    monday = datetime(2026, 4, 26, 16, tzinfo=UTC)  # 27 April 00:00 in Shanghai
+    reviews = [
+        {"review_id": f"r{week}-{n}", "occurred_at": text(monday + timedelta(weeks=week, hours=n)), "rating": 1}
+        | {"channel": "web", "tags": [TAGS["queue"]]}
+        for week in range(-8, 1)
+        for n in range(6)
+    ]
+    district = District(Settings(), reference(), reviews, [], monday + timedelta(days=9))
+    house = House(district)
+    for each in reversed(inputs(district)):
+        house.put(*each)
+        house.advance()
+    house.drain()
+    assert house.latest["alerts"]["trend:queue:2026-W18"]["resolution"] == "revised"
+    assert_as_the_twin(house, district)
 
 
 @given(districts(max_reviews=3, max_events=6), st.booleans())

@@ -9,20 +9,21 @@ from hypothesis import strategies as st
 
 from streams.agents.aggregate import Aggregate
 from streams.agents.aggregate_memory import AggregateMemory
-from streams.agents.enrich import CONTENT_HEADER
+from streams.agents.enrich import SENT_HEADER
 from streams.agents.refusals import Refusals
 from streams.metrics import Metrics
 from streams.runtime.chunks import Chunk
 from streams.runtime.clock import EventClock
 from streams.runtime.memory import Memories
-from streams.runtime.producer import Outbox
+from streams.runtime.producer import Message, Outbox
 from streams.topics import Topics
 
 TOPICS = Topics.under("")
 COUNTS = {topic.name: 2 for topic in TOPICS}
 
 
-def record(offset: int, number: int) -> Any:
+def record(offset: int, number: int, sent: bytes | None = None) -> Any:
+    """A record of the enriched topic; `sent` is what it says of the published one."""
     rating = 1 + number % 5
     at = f"2026-05-{1 + number % 3:02d}T10:00:00+08:00"
     review = {
@@ -43,7 +44,7 @@ def record(offset: int, number: int) -> Any:
         ["window_id", "staff_id", "service_id", "hall_id", "department_id"], f"x{number % 4}"
     ) | dict.fromkeys(["window_name", "staff_name", "service_name", "hall_name", "department_name"], "name")
     review |= {"case_no": None, "comment": None, "reviewer_key": None}
-    headers = [(CONTENT_HEADER, number.to_bytes(8, "big"))]
+    headers = [(SENT_HEADER, number.to_bytes(8, "big") if sent is None else sent)]
     return SimpleNamespace(
         offset=offset, key=b"k", value=orjson.dumps(review), timestamp=1_800_000_000_000, headers=headers
     )
@@ -56,17 +57,19 @@ class Run:
         self.changelog: list[tuple[bytes, bytes | None]] = []
         self.cells: dict[Any, tuple[int, int]] = {}  # key: version, reviews
         self.facts: set[str] = set()
+        self.refused: list[Message] = []
         self.restart()
 
     def restart(self) -> None:
         memories = Memories(TOPICS.enriched.name, TOPICS.aggregate_changelog.name, AggregateMemory)
         metrics = Metrics()
-        self.agent = Aggregate(
-            TOPICS, memories, 30, EventClock(), Refusals("rejected", metrics, 1), metrics, lambda *_: None
-        )
+        self.clock = EventClock()
+        refusals = Refusals(TOPICS.rejected.name, metrics, 1)
+        self.agent = Aggregate(TOPICS, memories, 30, self.clock, refusals, metrics, lambda *_: None)
         memory = memories.assign({0}, 1)[0]
         for key, value in self.changelog:
             memory.recall(key, value)
+        self.agent.recovered(0)
 
     def process(self, records: list[Any], *, lose_changelog: bool = False) -> None:
         out = Outbox(COUNTS)
@@ -74,6 +77,8 @@ class Run:
         if not lose_changelog:
             written = out.messages[TOPICS.aggregate_changelog.name][0]
             self.changelog += [(key, value) for key, value, _, _ in written if key is not None]
+        for batch in out.messages[TOPICS.rejected.name].values():
+            self.refused += batch
         for table, columns in out.rows:
             if table == "reviews":
                 self.facts |= set(columns["review_id"])
@@ -124,3 +129,25 @@ def test_a_changelog_record_written_late_by_another_worker_takes_nothing_back() 
     run.restart()
     run.process([record(offset, offset) for offset in range(20)])  # all of it is read again
     assert run.counts() == expected
+
+
+def test_a_conflict_names_what_was_published_however_often_it_is_enriched() -> None:
+    run = Run()
+    places = {b"3/17": b"k", b"3/18/": None, b"3/19/=": b"", b"3/20/=a/key": b"a/key"}
+    changed = [record(n, 0, b"changed!" + place) for n, place in enumerate([*places, *places, b""], start=1)]
+    run.process([record(0, 0), *changed])
+    told = [(dict(headers)["hcp-source"].decode(), key) for key, _, headers, _ in run.refused]
+    published = [(f"reviews/{place[:4].decode()}", key) for place, key in places.items()]
+    assert sorted(told, key=str) == sorted([*published, *published, ("reviews.enriched/0/9", b"k")], key=str)
+
+
+def test_the_event_clock_goes_on_from_where_it_was() -> None:
+    run = Run()
+    run.process([record(offset, offset) for offset in range(3)])
+    reached = run.clock.now()
+    assert reached.isoformat() == "2026-05-03T02:00:00+00:00"
+    run.restart()
+    assert run.clock.now() == reached
+    run.process([record(3, 0)])  # a resend of older days
+    run.restart()
+    assert run.clock.now() == reached
