@@ -98,7 +98,7 @@ def read_view(
 
 def _day(name: str, value: str) -> date:
     try:
-        if len(value) == 10:
+        if value[4:8:3] == "--" and len(value) == 10:  # not 2026-W01-1, which fromisoformat() takes as well
             return date.fromisoformat(value)
     except ValueError:
         pass

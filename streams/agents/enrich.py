@@ -226,7 +226,7 @@ class Enrich:
                 {
                     "case_no": review.get("case_no"),
                     "comment": mask(comment) if comment else comment,
-                    "tags": review.get("tags") or [],
+                    "tags": [mask(tag) for tag in review.get("tags") or ()],
                     "reviewer_key": self._reviewer_key(review.get("reviewer")),
                 }
             )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from streams.rules.deadlines import DeadlineRules
+from streams.rules.masking import mask
 from streams.schemas.case import Case, CaseStage, Opening
 from streams.schemas.case_event import CaseEvent, EventType
 
@@ -45,7 +46,7 @@ def gather(opening: Opening, events: Iterable[CaseEvent], rules: DeadlineRules) 
     - `extended` is accepted if the earliest is no later than the original due time (the very instant included); a
       later one has no effect and does not show. Whether the case was already done or dismissed makes no difference.
       An extension never shortens, should HCP_EXTENDED_DAYS be less than HCP_RECTIFY_DAYS.
-    - `measure` is that of the earliest `rectified` that has one, by (at, event_id, text).
+    - `measure` is that of the earliest `rectified` that has one, by (at, event_id, text); personal data masked.
     """
     earliest: dict[EventType, datetime] = {}
     measures = []
@@ -69,7 +70,7 @@ def gather(opening: Opening, events: Iterable[CaseEvent], rules: DeadlineRules) 
         replied_at=earliest.get("replied"),
         extended_at=extended_at,
         dismissed_at=earliest.get("dismissed"),
-        measure=min(measures)[2] if measures else None,
+        measure=mask(min(measures)[2]) if measures else None,
     )
 
 

@@ -188,6 +188,7 @@ class SinkSuite:
             {"limit": "-1"},
             {"limit": "ten"},
             {"day_from": "yesterday"},
+            {"day_to": "2026-W01-1"},
             {"day_to": "2026-02-30"},
             {"day_to": "20260302"},
             {"dimension": "colour"},

@@ -164,3 +164,4 @@ def test_the_measure_is_that_of_the_earliest_rectification_that_has_one() -> Non
     for order in permutations([bare, early, late, tie]):
         assert case(*order).measure == "增设窗口"
     assert case(bare).measure is None
+    assert case(event("rectified", OPENED, measure="已致电13812345678")).measure == "已致电***********"

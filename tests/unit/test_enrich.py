@@ -92,3 +92,9 @@ def test_what_cannot_be_used_costs_its_neighbours_nothing(enrich: Enrich) -> Non
         "R3": "2026-05-12T19:00:00+08:00",
     }
     assert refused == {1: "schema", 2: "not_json"}
+
+
+def test_personal_data_is_masked_in_comment_and_tags(enrich: Enrich) -> None:
+    sent = review(0, "2026-05-12T12:00:00+08:00", NOON, comment="请回电13812345678", tags=["a@b.cn", "排队太久"])
+    enriched, _ = processed(enrich, sent)
+    assert (enriched["R0"]["comment"], enriched["R0"]["tags"]) == ("请回电***********", ["******", "排队太久"])
