@@ -22,6 +22,8 @@ from streams.runtime.producer import BatchProducer, Outbox
 from streams.settings import Settings
 
 PAUSE = 0.1  # seconds between probes, on average: they are to meet every moment of a checkpoint
+#: Seconds of load before the first probe: a broker that was just started spends a third of a core on compiling itself.
+WARM_UP = 40
 
 
 def bad_review(staff: int, which: int) -> dict[str, Any]:
@@ -88,7 +90,7 @@ async def loaded(bootstrap: str, prefix: str, reviews: Sequence[Record], rate: i
     """The same while `rate` reviews a second come in."""
     stop = asyncio.Event()
     loading = asyncio.create_task(load(bootstrap, f"{prefix}reviews", reviews, rate, stop))
-    await asyncio.sleep(2)
+    await asyncio.sleep(WARM_UP)
     took = await probe(bootstrap, prefix, number, number)
     stop.set()
     await loading
@@ -97,7 +99,7 @@ async def loaded(bootstrap: str, prefix: str, reviews: Sequence[Record], rate: i
 
 def measure(rate: int, number: int) -> dict[str, list[float]]:
     """Latencies (seconds), idle and at `rate` reviews a second."""
-    reviews = reviews_of(plan(int(rate * (number * PAUSE + 10))))
+    reviews = reviews_of(plan(int(rate * (number * PAUSE + WARM_UP + 10))))
     with folder() as place, broker(place) as (bootstrap, _), clickhouse(place) as server:
         url = {"HCP_CLICKHOUSE_URL": server} if server else {}
         with district(bootstrap, place / "latency", "latency.", plan(1000), **url) as made:

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from streams.rules.clauses import complaints, normalise
+from streams.rules.clauses import normalise, said
 from streams.rules.likeness import Likeness
 from streams.rules.vocabulary import Vocabulary, read
 
@@ -86,6 +86,10 @@ class Lexicon:
             found |= (self._of_known_text if len(comment) <= _OF_AT_MOST else self._of_text)(comment)
         return self._names(found)
 
+    def speaks_well_of(self, comment: str) -> tuple[str, ...]:
+        """The categories of which, by the lexicon alone, a comment says that nothing is wrong with them."""
+        return self._names(said(normalise(comment), self._vocabulary).cleared)
+
     def _of_tags(self, tags: tuple[str, ...]) -> int:
         found = 0
         for tag in tags:
@@ -95,11 +99,11 @@ class Lexicon:
 
     def _of_text(self, text: str) -> int:
         text = normalise(text)
-        found = complaints(text, self._vocabulary)
+        complained, cleared = said(text, self._vocabulary)
         # Labelled comments say nothing of a district's own words: where one stands, the lexicon alone decides.
         if self._likeness is None or self._vocabulary.has_added(text):
-            return found
-        return self._likeness.decide(text, found)
+            return complained
+        return self._likeness.decide(text, complained, cleared)
 
 
 def load_lexicon(extra: Path | None = None, likeness: Path | None = LIKENESS) -> Lexicon:

@@ -12,9 +12,11 @@
 3. What is bad, or good and denied, or asked for in a wish, is a complaint. Without an aspect a word says what it
    says alone (刁难).
 4. What is weak counts only in a text that praises nothing, what is vague only where nothing else was named.
+5. What is good, or bad and denied, clears its category: likeness.py asks for more before it complains of that.
 """
 
 import unicodedata
+from typing import NamedTuple
 
 from streams.rules.vocabulary import Part, Token, Vocabulary, Word
 
@@ -39,33 +41,42 @@ def normalise(text: str) -> str:
     return unicodedata.normalize("NFKC", text).lower()
 
 
-def complaints(text: str, vocabulary: Vocabulary) -> int:
-    """The categories a text (normalised) complains about, as bits; 0 for none."""
+class Said(NamedTuple):
+    """Categories as bits."""
+
+    complained: int
+    cleared: int  # spoken well of, and not complained about: 排队时间不长
+
+
+def said(text: str, vocabulary: Vocabulary) -> Said:
+    """What a text (normalised) says for and against each category."""
     tokens = vocabulary.find(text)
-    about = bad = 0
+    about = bad = good = 0
     alarms = False
     for _, _, word in tokens:
         about |= word.about
         bad |= word.bad
+        good |= word.good
         alarms = alarms or word.alarms
     if alarms or about & bad:
         return _Reading(text, tokens, vocabulary).result()
-    return 0  # 99 of 100 comments: praise, or 无
+    praised, weak = vocabulary.categories_of(about & good)
+    return Said(0, praised | weak)  # 99 of 100 comments: praise, or 无
 
 
 class _Reading:
     """One text being read; the fields are what the words so far say about the next one."""
 
     __slots__ = (
-        "_asked", "_carried", "_denied", "_found", "_last", "_near", "_never", "_past", "_praised", "_rules", "_seen",
-        "_spared", "_spent", "_text", "_tokens", "_vague", "_weak", "_wish", "_wished_here",
+        "_asked", "_carried", "_categories_of", "_cleared", "_denied", "_found", "_last", "_near", "_never", "_past",
+        "_praised", "_seen", "_spared", "_spent", "_text", "_tokens", "_vague", "_weak", "_wish", "_wished_here",
     )  # fmt: skip
 
     def __init__(self, text: str, tokens: list[Token], vocabulary: Vocabulary) -> None:
         self._text = text
         self._tokens = tokens
-        self._rules = vocabulary.rules
-        self._found = self._weak = self._vague = 0
+        self._categories_of = vocabulary.categories_of
+        self._found = self._weak = self._vague = self._cleared = 0
         self._praised = False
         self._begin_sentence()
 
@@ -90,7 +101,7 @@ class _Reading:
         self._wished_here = False
         self._asked = 0  # what is a complaint if 就更好了 follows
 
-    def result(self) -> int:
+    def result(self) -> Said:
         for at, token in enumerate(self._tokens):
             start, _, word = token
             if word.judges and not (word.part and self._only_denies(at)):
@@ -104,7 +115,7 @@ class _Reading:
         if not self._praised:
             self._found |= self._weak
             self._found |= 0 if self._found else self._vague
-        return self._found
+        return Said(self._found, self._cleared & ~self._found)
 
     def _turn(self, token: Token, part: Part) -> None:
         """A word that changes the sense of others."""
@@ -157,17 +168,20 @@ class _Reading:
             if self._wished_here:
                 wrong |= about & word.bad  # 希望不要再排那么久
             if wrong:
-                self._complain(*self._categories(wrong))
+                self._complain(*self._categories_of(wrong))
             elif denied:
                 self._complain(word.lacks)  # 指南没有更新
+            self._clear(*self._categories_of(about & (word.bad if denied else word.good)))
             asked = about & (word.asked | (word.good if self._asks_for_more(end) or self._is_wished(at, token) else 0))
             if asked:
-                self._ask(self._categories(asked)[0])
+                self._ask(self._categories_of(asked)[0])
         elif denied:
             self._complain(word.lacks | (word.says if self._wished_here else 0))
+            self._clear(word.says)
         else:
             self._complain(word.says, word.weak, word.vague)
             self._ask(word.lacks, self._wished_here)  # 希望提前告知
+            self._clear(word.lacks)
         if word.praises and not denied and not self._past:
             self._praised = True
         if word.lacks:
@@ -179,6 +193,10 @@ class _Reading:
         self._found |= found
         self._weak |= weak
         self._vague |= vague
+
+    def _clear(self, categories: int, weak: int = 0) -> None:
+        if not self._past and not self._wished_here:
+            self._cleared |= categories | weak
 
     def _ask(self, categories: int, wished: bool | None = None) -> None:
         """A complaint if the sentence wishes, or a 就更好了 follows."""
@@ -276,12 +294,3 @@ class _Reading:
             if word.about & rules:
                 return word.about & rules
         return 0
-
-    def _categories(self, rules: int) -> tuple[int, int]:
-        """The categories of some rules, and those of the weak ones among them."""
-        found = weak = 0
-        for number, rule in enumerate(self._rules):
-            if rules >> number & 1:
-                weak |= rule.category if rule.weak else 0
-                found |= 0 if rule.weak else rule.category
-        return found, weak

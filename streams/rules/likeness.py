@@ -1,8 +1,9 @@
 """A second opinion on a text: which labelled comments its signs and pairs of signs remind of.
 
 The lexicon knows what somebody thought of writing down. Here every sign and every pair of neighbouring signs has a
-weight for each category, learned from labelled comments (tests/data/learn.py); so has a category the lexicon found, and
-that it found none. What they add up to decides. The weights stand in likeness.json, to be read:
+weight for each category, learned from labelled comments (tests/data/learn.py); so has each category the lexicon found
+or found spoken well of, and that it found none. What they add up to decides. The weights stand in likeness.json, to be
+read:
 
     "排号": {"calling": 0.31, "queue": 0.58}
 """
@@ -38,7 +39,8 @@ class Likeness:
         self,
         categories: Sequence[str],
         weights: Mapping[str, Mapping[str, float]],
-        trust: Mapping[str, float],
+        trust: Mapping[str, Mapping[str, float]],
+        cleared: Mapping[str, Mapping[str, float]],
         nothing: Mapping[str, float],
         base: Mapping[str, float],
     ) -> None:
@@ -46,7 +48,8 @@ class Likeness:
         Args:
             categories: All of them; the bit of each is its place.
             weights: By sign or pair of signs, what it says for or against each category.
-            trust: What it says for a category that the lexicon found it.
+            trust: By category, what it says for or against each that the lexicon found that one.
+            cleared: The same of each that the lexicon found spoken well of.
             nothing: What it says against each that the lexicon found none at all.
             base: What each begins with.
         """
@@ -56,29 +59,31 @@ class Likeness:
             return sum(round(weight * _SCALE) << (_LANE * places[name]) for name, weight in by_category.items())
 
         self._weights = {signs: packed(each) for signs, each in weights.items()}
-        self._trust = [packed({name: trust[name]}) for name in categories]
+        self._trust = [packed(trust[name]) for name in categories]
+        self._cleared = [packed(cleared.get(name, {})) for name in categories]
         self._nothing = packed(nothing)
         halves = sum(1 << (_LANE * place + _LANE - 1) for place in places.values())
         self._base = packed(base) + halves
         self._halves = halves
-        self._trusted = lru_cache(maxsize=1024)(self._sum_of_trust)
+        self._known = lru_cache(maxsize=4096)(self._sum_of_lexicon)
         self._bits = lru_cache(maxsize=1024)(self._bits_of)
 
     @classmethod
     def load(cls, path: Path, categories: Sequence[str]) -> Self:
         """Read likeness.json."""
         document = orjson.loads(path.read_bytes())
-        return cls(categories, document["weights"], document["trust"], document["nothing"], document["base"])
+        return cls(categories, *map(document.__getitem__, ("weights", "trust", "cleared", "nothing", "base")))
 
-    def decide(self, text: str, found: int) -> int:
-        """The categories of a text (normalised), as bits; `found` are those of the lexicon."""
+    def decide(self, text: str, found: int, cleared: int) -> int:
+        """The categories of a text (normalised), as bits; the lexicon says `found`, and `cleared` of praise."""
         if len(text) > LONGEST:
             return found
-        total = sum(filter(None, map(self._weights.get, signs_of(text))), self._base + self._trusted(found))
+        total = sum(filter(None, map(self._weights.get, signs_of(text))), self._known(found, cleared))
         return self._bits(total & self._halves)
 
-    def _sum_of_trust(self, found: int) -> int:
-        return sum(trust for place, trust in enumerate(self._trust) if found >> place & 1) if found else self._nothing
+    def _sum_of_lexicon(self, found: int, cleared: int) -> int:
+        trust = sum(each for place, each in enumerate(self._trust) if found >> place & 1) if found else self._nothing
+        return self._base + trust + sum(each for place, each in enumerate(self._cleared) if cleared >> place & 1)
 
     def _bits_of(self, halves: int) -> int:
         return sum(1 << place for place in range(len(self._trust)) if halves >> (_LANE * place + _LANE - 1) & 1)

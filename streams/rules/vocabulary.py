@@ -9,13 +9,13 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from streams.errors import HaochapingError
 from streams.rules.durations import DURATION, length
 from streams.rules.finder import Finder, first_signs
-from streams.rules.small_sets import small_sets
 
 
 class Part(Enum):
@@ -115,9 +115,10 @@ class Vocabulary:
     def __init__(self, draft: _Draft, categories: Sequence[str]) -> None:
         self.version = draft.version
         self.tags: Mapping[str, tuple[str, ...]] = draft.tags
-        self.rules = tuple(
+        self._rules = tuple(
             Rule(1 << categories.index(category), bool(rule.get("weak"))) for category, rule in draft.rules
         )
+        self.categories_of = lru_cache(maxsize=4096)(self._categories_of)
         self._long_wait = draft.long_wait_minutes
         meanings = _all_meanings(draft)
         self._times = {name: meanings.pop(name, Word()) for name in _TIMES}
@@ -132,6 +133,15 @@ class Vocabulary:
         ]
         self._added = re.compile("|".join(f"(?:{each})" for each in added)) if added else None
 
+    def _categories_of(self, rules: int) -> tuple[int, int]:
+        """The categories of some rules, and those of the weak ones among them."""
+        found = weak = 0
+        for number, rule in enumerate(self._rules):
+            if rules >> number & 1:
+                weak |= rule.category if rule.weak else 0
+                found |= 0 if rule.weak else rule.category
+        return found, weak
+
     def find(self, text: str) -> list[Token]:
         """The words of a normalised text in order, none overlapping; patterns go before words, then the longest."""
         return self._finder.find(text)
@@ -145,7 +155,6 @@ class Vocabulary:
         return self._times[length(text, self._long_wait)]
 
 
-@small_sets()
 def read(paths: Sequence[Path], categories: Sequence[str]) -> Vocabulary:
     """Read lexicon files, each over those before it.
 

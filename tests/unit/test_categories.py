@@ -143,8 +143,6 @@ RULES = {
     "叫号没有声音": ("calling",),
     "材料清单没有列全": ("not_informed",),
     "要准备的东西实在太多": ("materials",),
-    "小程序老是要重新登录": ("system",),
-    "帮我重新登录就好了,谢谢": (),
     "让我下周一再过来": ("repeat_visit",),
     "说让我十天后再来": ("repeat_visit",),
     "莫名多扣了一笔手续费": ("fees",),
@@ -194,9 +192,27 @@ RULES = {
 }
 
 
+@pytest.fixture(scope="module")
+def rules_alone() -> Lexicon:
+    return load_lexicon(likeness=None)
+
+
 @pytest.mark.parametrize("comment", RULES)
-def test_rules_by_example(comment: str) -> None:
-    assert found(comment) == RULES[comment]
+def test_rules_by_example(comment: str, rules_alone: Lexicon) -> None:
+    assert rules_alone.classify(None, comment) == RULES[comment]
+
+
+def test_what_a_comment_speaks_well_of(rules_alone: Lexicon) -> None:
+    assert rules_alone.speaks_well_of("排队时间不长,就是态度不好") == ("queue",)
+    assert rules_alone.speaks_well_of("叫号有序,没有刁难") == ("obstruct", "calling")
+    assert rules_alone.speaks_well_of("以前速度快,现在排队太久") == ()
+    assert rules_alone.speaks_well_of("希望速度快,排队太久") == ()
+
+
+def test_the_second_opinion_agrees_on_nearly_all_examples_and_finds_what_no_rule_does(rules_alone: Lexicon) -> None:
+    assert sum(found(each) != RULES[each] for each in RULES) <= 3
+    assert rules_alone.classify(None, "小程序老是要重新登录") == ()
+    assert found("小程序老是要重新登录") == ("system",)
 
 
 @pytest.mark.parametrize("comment", [each for each in PRAISE.replace("\n", "|").split("|") if each])
@@ -209,10 +225,11 @@ def test_unseen_comments_are_classified_well() -> None:
     assert scores(LEXICON, "blind")["all"].f1 >= 0.85
 
 
-def test_what_complains_about_nothing_is_seldom_given_a_category() -> None:
-    content = [each for each in comments("keep") if not each["categories"]]
+@pytest.mark.parametrize(("split", "at_most"), [("keep", 0.04), ("blind", 0.15)])
+def test_what_complains_about_nothing_is_seldom_given_a_category(split: str, at_most: float) -> None:
+    content = [each for each in comments(split) if not each["categories"]]
     alarms = [each for each in content if LEXICON.classify(each.get("tags"), each["comment"])]
-    assert len(alarms) <= 0.06 * len(content)
+    assert len(alarms) <= at_most * len(content)
 
 
 @pytest.mark.parametrize("date", ["6月3日", "7月22日", "2026年5月", "二〇二六年六月三日", "十二月底", "5月份"])
@@ -280,7 +297,7 @@ def test_a_districts_words_stand_whatever_is_said_around_them(tmp_path: Path) ->
 
 def test_a_districts_entry_overrides_the_shipped_one(tmp_path: Path) -> None:
     lexicon = district(tmp_path, '[tags]\n"效率差" = ["experience"]\n[grammar]\nneutral = ["推销", "聊天"]\n')
-    assert found("推销") == ("fees",)
+    assert found("聊天") == ("attitude",)
     assert lexicon.classify(["效率差"], "推销,聊天") == ("experience",)
 
 
