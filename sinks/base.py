@@ -22,6 +22,10 @@ class SinkUnavailable(HaochapingError):
     """ClickHouse is away, full or overloaded: the same call may work later."""
 
 
+class SinkInUse(HaochapingError):
+    """Another process has the embedded database's folder open."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """The answer to a query; dates and instants are Python's own, instants aware."""

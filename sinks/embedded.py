@@ -1,10 +1,11 @@
 """ClickHouse in this process (chdb), its data in a folder: for one machine, one worker."""
 
+import fcntl
 import threading
 from pathlib import Path
 from typing import Any
 
-from sinks.base import Columns, Result, SinkUnavailable
+from sinks.base import Columns, Result, SinkError, SinkInUse, SinkUnavailable
 from sinks.schema.tables import ARROW_TYPES, TABLES
 from streams.errors import HaochapingError
 
@@ -25,16 +26,16 @@ class EmbeddedSink:
         self._lock = threading.Lock()
         try:
             Path(folder).mkdir(parents=True, exist_ok=True)
+            _refuse_if_open(Path(folder))
             self._session = Session(folder)
             self._session.query(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
             self._session.query(f"USE {DATABASE}")
         except OSError as exc:
             raise HaochapingError(f"the folder {folder} cannot be used ({exc.strerror}): set HCP_DATA_DIR") from exc
+        except HaochapingError:
+            raise
         except Exception as exc:  # chdb raises bare RuntimeErrors
-            raise HaochapingError(
-                f"the embedded ClickHouse cannot open {folder} ({_first_line(exc)}): another process may have it open; "
-                "each worker needs an HCP_DATA_DIR of its own, or a server"
-            ) from exc
+            raise HaochapingError(f"the embedded ClickHouse cannot open {folder}: {_first_line(exc)}") from exc
 
     def ping(self) -> None:
         self.command("SELECT 1")
@@ -66,6 +67,8 @@ class EmbeddedSink:
             try:
                 return self._session.query(sql, form)
             except Exception as exc:  # chdb raises bare RuntimeErrors
+                if "(UNKNOWN_TABLE)" in str(exc):
+                    raise SinkError("the embedded ClickHouse lacks a table: run `haochaping migrate`") from exc
                 raise SinkUnavailable(f"the embedded ClickHouse refused: {_first_line(exc)}") from exc
 
     def server_version(self) -> tuple[int, int]:
@@ -75,6 +78,24 @@ class EmbeddedSink:
     def close(self) -> None:
         with self._lock:
             self._session.close()
+
+
+def _refuse_if_open(folder: Path) -> None:
+    """Ask for chdb's own lock: refused it, chdb writes a line to stderr by itself and raises an error without a reason.
+
+    Raises:
+        SinkInUse: another process has the folder open.
+    """
+    try:
+        with (folder / "status").open("r+b") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return  # nobody has it open
+    except BlockingIOError:
+        raise SinkInUse(
+            f"the folder {folder} is open in another process, as a running worker has it: each process needs an "
+            "HCP_DATA_DIR of its own, or a server"
+        ) from None
 
 
 def _first_line(exc: Exception) -> str:

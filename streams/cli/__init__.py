@@ -9,8 +9,8 @@ import typer
 from typer.exceptions import TyperException
 
 from streams import __version__
-from streams.cli import broker, demo, doctor, generate, migrate, publish, rejected, rewind, topics, worker
-from streams.cli.common import use_env_file
+from streams.cli import broker, demo, doctor, generate, migrate, publish, rejected, report, rewind, topics, worker
+from streams.cli.common import quiet_libraries, use_env_file
 from streams.errors import HaochapingError
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ def options(
 ) -> None:
     """Settings come from the environment (HCP_*), or from --env-file."""
     use_env_file(env_file)
+    quiet_libraries()  # a worker sets up a log of its own
 
 
 app.command()(demo.demo)
@@ -45,6 +46,7 @@ app.command()(migrate.migrate)
 app.command()(worker.worker)
 app.command()(publish.publish)
 app.command()(generate.generate)
+app.command()(report.report)
 app.command()(rewind.rewind)
 app.command()(doctor.doctor)
 app.add_typer(rejected.app, name="rejected")

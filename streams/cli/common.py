@@ -66,6 +66,16 @@ class _NotAgain(logging.Filter):
         return True
 
 
+#: Loggers of Kafka's client and of Faust.
+_NOISY = ("aiokafka", "faust", "mode", "kafka", "asyncio")
+
+
+def quiet_libraries() -> None:
+    """Let libraries say nothing: what fails is told by the command that fails, in one line."""
+    for name in (*_NOISY, "clickhouse_driver"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
 def set_up_logging(settings: Settings) -> None:
     """Log to stderr as the settings say; Kafka's and Faust's own chatter only from warnings up."""
     handler = logging.StreamHandler(sys.stderr)
@@ -76,7 +86,7 @@ def set_up_logging(settings: Settings) -> None:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)  # a year the working-day calendar does not know
-    for noisy in ("aiokafka", "faust", "mode", "kafka", "asyncio"):
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
     # It logs a traceback for each failed connection; the sink writer says the same in a line.
     logging.getLogger("clickhouse_driver").setLevel(logging.CRITICAL)

@@ -16,9 +16,10 @@ from typing import Annotated, Any
 import aiohttp
 import orjson
 import typer
+from rich.console import Console
 
 from streams.cli.common import progress
-from streams.cli.demo_report import print_report
+from streams.cli.figures import SOURCES, WIDTH, Figures, print_figures
 from streams.district import Plan, references, timeline
 from streams.errors import HaochapingError
 from streams.runtime.admin import check_topics, create_topics, open_admin
@@ -36,7 +37,7 @@ def demo(
     reviews: Annotated[int, typer.Option(min=1000, help="How many reviews the year has.")] = 220_000,
     seed: Annotated[int, typer.Option(help="Another seed is another year.")] = 2026,
     serve: Annotated[bool, typer.Option("--serve", help="Keep the board up at the end, until Ctrl-C.")] = False,
-    port: Annotated[int, typer.Option(help="Port of the board; 0 takes a free one.")] = 6066,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the board; 0 takes a free one.")] = 6066,
 ) -> None:
     """Replay a district's year on embedded parts: Kafka, one worker, ClickHouse, all on this machine.
 
@@ -59,14 +60,14 @@ def demo(
         asyncio.run(_publish(settings, _references(plan), 900, "reference"))
         worker, log = _start_worker(settings, folder)
         stack.callback(_stop, worker)
-        started = time.monotonic()
         try:
-            figures = asyncio.run(_replay(settings, plan, worker))
+            figures, published, seconds = asyncio.run(_replay(settings, plan, worker))
         except HaochapingError:
             sys.stderr.write(log.read_text(errors="replace")[-2000:])
             raise
-        figures["seconds"] = time.monotonic() - started
-        print_report(figures)
+        print_figures(Console(width=WIDTH), figures, "政务服务“好差评” · the district's year")
+        speed = sum(row["reviews"] for row in figures.district) / seconds
+        typer.echo(f"\n{published:,} records published and processed in {seconds:.1f} s: {speed:,.0f} reviews/s")
         if serve:
             typer.echo(f"\nThe board is at http://127.0.0.1:{settings.http_port}/  (Ctrl-C ends it)")
             try:
@@ -207,8 +208,8 @@ class _Worker:
         return sum(row["reviews"] for row in rows) if isinstance(rows, list) else 0
 
 
-async def _replay(settings: Settings, plan: Plan, process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    """Publish the year, wait until it is processed, and read the figures from the views."""
+async def _replay(settings: Settings, plan: Plan, process: subprocess.Popen[bytes]) -> tuple[Figures, int, float]:
+    """Publish the year, wait until it is processed; returns the views' figures, records published, seconds."""
     timeout = aiohttp.ClientTimeout(total=30)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         worker = _Worker(settings, process, session)
@@ -229,13 +230,9 @@ async def _replay(settings: Settings, plan: Plan, process: subprocess.Popen[byte
                 if time.monotonic() - moved > PATIENCE:
                     raise HaochapingError(f"the worker stopped at {done} of {plan.reviews} reviews")
                 await asyncio.sleep(0.25)
-        processing = time.monotonic() - started
-        views = {
-            view: await worker.get(f"/api/views/{view}", limit=100_000)
-            for view in ("bi_alerts", "bi_cases", "bi_timeliness", "bi_recurrence", "bi_reconcile")
+        seconds = time.monotonic() - started
+        rows: dict[str, Any] = {
+            field: await worker.get(f"/api/views/{view}", limit=100_000, **parameters)
+            for field, (view, parameters) in SOURCES.items()
         }
-        daily = {
-            dimension: await worker.get("/api/views/bi_daily", dimension=dimension, limit=100_000)
-            for dimension in ("district", "category")
-        }
-        return {"published": published, "processing": processing, "views": views, "daily": daily}
+        return Figures(evidence=rows["cases"], **rows), published, seconds

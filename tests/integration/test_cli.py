@@ -22,6 +22,7 @@ COMMANDS = [
     ["publish"],
     ["generate"],
     ["doctor"],
+    ["report"],
     ["rewind"],
     ["rejected", "list"],
     ["rejected", "replay"],

@@ -1,0 +1,116 @@
+"""haochaping report"""
+
+from calendar import monthrange
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from sinks import open_sink
+from sinks.base import Sink, SinkInUse
+from sinks.schema import check_schema
+from sinks.views import read_view
+from streams.cli.common import load_settings
+from streams.cli.figures import SOURCES, WIDTH, Figures, print_figures
+from streams.errors import HaochapingError
+from streams.settings import Settings
+
+#: A figure must be of all rows: the most that a view may be asked for.
+ALL = 999_999_999
+
+# Fonts in which a Chinese character is exactly two Latin ones wide: the tables stay straight.
+_PAGE = """\
+<!DOCTYPE html>
+<html lang="zh-CN">
+<head>
+<meta charset="UTF-8">
+<title>{title}</title>
+<style>
+{{stylesheet}}
+body {{{{ color: {{foreground}}; background-color: {{background}}; }}}}
+pre {{{{ font-family: "Sarasa Mono SC", "Noto Sans Mono CJK SC", NSimSun, SimSun, Menlo, monospace; }}}}
+</style>
+</head>
+<body>
+<pre><code style="font-family: inherit">{{code}}</code></pre>
+</body>
+</html>
+"""
+
+
+def _day(name: str, help: str) -> Any:
+    return typer.Option(name, formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help=help)
+
+
+def report(
+    first: Annotated[datetime | None, _day("--from", "First local day, included; default: the first there is.")] = None,
+    last: Annotated[datetime | None, _day("--to", "Last local day, included; default: the last there is.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the same as one HTML file too, to be sent.")
+    ] = None,
+) -> None:
+    """Print the district's figures of a period, from the views in ClickHouse.
+
+    A day is the district's own. Reviews and their categories are those that occurred in the period (bi_daily), cases
+    those opened in it, as they stand now, alerts those raised in it. Recurrence is counted by month: it is told of
+    periods of whole months.
+
+    Example: haochaping report --from 2026-05-01 --to 2026-05-31 --html may.html
+    """
+    day_from, day_to = (moment.date() if moment else None for moment in (first, last))
+    if day_from and day_to and day_from > day_to:
+        raise HaochapingError(f"--from {day_from} is after --to {day_to}")
+    figures = _figures(load_settings(), day_from, day_to)
+    days = figures.days()
+    if not days:
+        raise HaochapingError(f"there is nothing {_period(day_from, day_to)}: no review, no case, no alert")
+    title = f"政务服务“好差评” · {day_from or days[0]} – {day_to or days[-1]}"
+    console = Console(width=WIDTH, record=True)
+    print_figures(console, figures, title)
+    if html:
+        page = console.export_html(code_format=_PAGE.format(title=title))
+        try:
+            html.write_text(page, "utf-8")
+        except OSError as exc:
+            raise HaochapingError(f"cannot write {html}: {exc.strerror}") from exc
+
+
+def _figures(settings: Settings, day_from: date | None, day_to: date | None) -> Figures:
+    try:
+        sink = open_sink(settings.sink_url)
+    except SinkInUse as exc:
+        raise HaochapingError(
+            f"the embedded ClickHouse ({settings.sink_url}) is open in a running worker: stop that, or ask its "
+            "/api/views, such as /api/views/bi_daily?dimension=district&format=csv"
+        ) from exc
+    try:
+        check_schema(sink)
+        return _read(sink, settings, day_from, day_to)
+    finally:
+        sink.close()
+
+
+def _read(sink: Sink, settings: Settings, day_from: date | None, day_to: date | None) -> Figures:
+    period = {name: str(day) for name, day in (("day_from", day_from), ("day_to", day_to)) if day}
+    rows: dict[str, Any] = {
+        field: read_view(sink, view, zone=settings.zone, limit=ALL, **parameters, **period)
+        for field, (view, parameters) in SOURCES.items()
+    }
+    if not _whole_months(day_from, day_to):
+        rows["recurrence"] = None
+    # What an alert of the period names may have happened long before.
+    evidence = read_view(sink, "bi_cases", zone=settings.zone, limit=ALL) if period else rows["cases"]
+    return Figures(evidence=evidence, **rows)
+
+
+def _whole_months(day_from: date | None, day_to: date | None) -> bool:
+    starts = day_from is None or day_from.day == 1
+    ends = day_to is None or day_to.day == monthrange(day_to.year, day_to.month)[1]
+    return starts and ends
+
+
+def _period(day_from: date | None, day_to: date | None) -> str:
+    parts = [f"{word} {day}" for word, day in (("from", day_from), ("to", day_to)) if day]
+    return " ".join(parts) or "yet"
