@@ -1,12 +1,15 @@
 """haochaping doctor"""
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence, Set
+from functools import partial
 
 import typer
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from sinks import open_sink
+from sinks.base import SinkInUse
 from sinks.schema import check_schema
 from streams.cli.common import load_settings
 from streams.errors import HaochapingError
@@ -14,6 +17,8 @@ from streams.runtime.admin import check_topics, open_admin
 from streams.runtime.identity import bound_topics, check_ids, remembered_ids, topic_ids
 from streams.settings import PREFIX, Settings
 from streams.topics import Topics
+
+READ_TIMEOUT = 5  # seconds
 
 
 def doctor() -> None:
@@ -51,21 +56,24 @@ async def _kafka(settings: Settings) -> int:
     except HaochapingError as exc:
         return _say(False, f"broker: {exc}")
     _say(True, f"broker: {settings.kafka_bootstrap} answers")
-    topics = Topics.of(settings)
+    names = bound_topics(Topics.of(settings))
     try:
         counts = await check_topics(admin, settings)
-        ids = await topic_ids(admin, bound_topics(topics))
-        check_ids(await remembered_ids(settings, counts[topics.identity.name]), ids)
+        ids = await topic_ids(admin, names)
+        known = await remembered_ids(settings, counts[Topics.of(settings).identity.name])
+        check_ids(known, ids)
     except HaochapingError as exc:
         return _say(False, f"topics: {exc}")
     finally:
         await admin.close()
-    _say(True, f"topics: all {len(counts)} exist, counts that must agree do, and none was made anew")
-    return await _lag(settings, counts)
+    same = ids.keys() & known.keys()
+    anew = "none was made anew" if same.issuperset(names) else "no worker has remembered the ids of all of them yet"
+    _say(True, f"topics: all {len(counts)} exist, counts that must agree do, and {anew}")
+    return await _lags(settings, counts, same)
 
 
-async def _lag(settings: Settings, counts: dict[str, int]) -> int:
-    """How far the group is behind, and whether a topic was deleted and made anew under it."""
+async def _lags(settings: Settings, counts: Mapping[str, int], same: Set[str]) -> int:
+    """How far the group is behind; `same` are the topics that are known to be those it committed on."""
     topics = Topics.of(settings)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap,
@@ -77,30 +85,55 @@ async def _lag(settings: Settings, counts: dict[str, int]) -> int:
     try:
         for topic in (topics.reviews, topics.case_events, topics.enriched, topics.case_inputs, topics.incidents):
             partitions = [TopicPartition(topic.name, number) for number in range(counts[topic.name])]
-            ends = await consumer.end_offsets(partitions)
-            lag = 0
-            anew = False
-            for partition in partitions:
-                committed = await consumer.committed(partition) or 0
-                anew |= committed > ends[partition]
-                lag += ends[partition] - committed
-            if anew:
-                problems += _say(
-                    False,
-                    f"topic {topic.name} ends before the offsets the workers have committed: it was deleted and made "
-                    "anew, and the memories belong to the old one. Restore it, or start anew under another "
-                    "HCP_TOPIC_PREFIX",
-                )
-            else:
-                _say(True, f"lag of {topic.name}: {lag} records")
+            ends = await _ends(consumer, partitions)
+            progress = [(await consumer.committed(each) or 0, ends[each]) for each in partitions]
+            problems += _try(f"lag of {topic.name}", partial(_lag, progress, topic.name in same))
     finally:
         await consumer.stop()
     return problems
 
 
+async def _ends(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+    """Where partitions end.
+
+    The embedded broker, when asked, gives the first offset of the last batch, plus one; what it says when it is read
+    from is right.
+    """
+    ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+    read = [each for each in partitions if ends[each]]
+    consumer.assign(read)
+    for each in read:
+        consumer.seek(each, ends[each] - 1)
+    deadline = time.monotonic() + READ_TIMEOUT
+    while any(consumer.highwater(each) is None for each in read) and time.monotonic() < deadline:
+        await consumer.getmany(timeout_ms=200)
+    return ends | {each: max(ends[each], consumer.highwater(each) or 0) for each in read}
+
+
+def _lag(progress: Sequence[tuple[int, int]], same: bool) -> str:
+    """What to say of (committed, end) of each partition of a topic.
+
+    Raises:
+        HaochapingError: a commit lies beyond the end of a topic that may be another than the one it was made on.
+    """
+    if not same and any(committed > end for committed, end in progress):
+        raise HaochapingError(
+            "the topic ends before the offsets the workers have committed: it was deleted and made anew, and the "
+            "memories belong to the old one. Restore it, or start anew under another HCP_TOPIC_PREFIX"
+        )
+    return f"{sum(max(0, end - committed) for committed, end in progress)} records"
+
+
 def _clickhouse(settings: Settings) -> int:
     try:
         sink = open_sink(settings.sink_url)
+    except SinkInUse:
+        # That it runs is no failure, and whether all is well only it can tell.
+        typer.echo(
+            "-     ClickHouse: a running worker has the embedded one open, and not this command: its /readyz and "
+            "/api/views/bi_reconcile answer for it"
+        )
+        return 0
     except HaochapingError as exc:
         return _say(False, f"ClickHouse: {exc}")
     try:
