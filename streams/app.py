@@ -116,7 +116,7 @@ class Worker:
         stop = asyncio.Event()
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, stop.set)
-        self.settings.data_dir.mkdir(parents=True, exist_ok=True)
+        self._make_folder()
         web = WebServer(self)
         self.sink = SinkWriter(self.settings.sink_url, self.metrics)
         self.producer = BatchProducer(self.settings)
@@ -199,6 +199,13 @@ class Worker:
             self._ids = await topic_ids(admin, bound_topics(self.topics))
         finally:
             await admin.close()
+
+    def _make_folder(self) -> None:
+        folder = self.settings.data_dir
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise HaochapingError(f"the folder {folder} cannot be used ({exc.strerror}): set HCP_DATA_DIR") from exc
 
     async def _check_identity(self) -> None:
         """Refuse to work on topics that were made anew; remember those that are new to us."""

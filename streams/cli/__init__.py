@@ -10,13 +10,12 @@ from typer.exceptions import TyperException
 
 from streams import __version__
 from streams.cli import broker, demo, doctor, generate, migrate, publish, rejected, report, rewind, topics, worker
-from streams.cli.common import quiet_libraries, use_env_file
+from streams.cli.common import quiet_libraries, show_help_alone, use_env_file
 from streams.errors import HaochapingError
 
 app = typer.Typer(
     name="haochaping",
     help="政务服务“好差评”: government-service reviews through Kafka, Faust and ClickHouse.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -29,12 +28,14 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def options(
+    context: typer.Context,
     env_file: Annotated[Path | None, typer.Option(help="Read HCP_* settings from this file too.")] = None,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say it.")] = False,
 ) -> None:
     """Settings come from the environment (HCP_*), or from --env-file."""
+    show_help_alone(context)
     use_env_file(env_file)
     quiet_libraries()  # a worker sets up a log of its own
 

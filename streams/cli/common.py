@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -23,6 +24,13 @@ def use_env_file(path: Path | None) -> None:
 def env_file() -> Path | None:
     """What `--env-file` said."""
     return _env_file
+
+
+def show_help_alone(context: typer.Context) -> None:
+    """Without a command to run, print the help."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
 
 
 def load_settings() -> Settings:

@@ -7,14 +7,15 @@ from typing import Annotated, Any
 import typer
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from streams.cli.common import load_settings
+from streams.cli.common import load_settings, show_help_alone
 from streams.errors import HaochapingError
 from streams.runtime.admin import check_topics, open_admin
 from streams.runtime.producer import BatchProducer, Outbox
 from streams.settings import Settings
 from streams.topics import Topics
 
-app = typer.Typer(help="Records that could not be used: see them, send them again.", no_args_is_help=True)
+app = typer.Typer(help="Records that could not be used: see them, send them again.")
+app.callback(invoke_without_command=True)(show_help_alone)
 
 Reason = Annotated[str | None, typer.Option(help="Only this reason (not_json, schema, too_large, future, …).")]
 

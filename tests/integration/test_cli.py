@@ -8,6 +8,7 @@ import orjson
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from sinks import open_sink
 from tests.house import House, free_port
 from tests.integration.test_pipeline import furnish, review
 
@@ -36,12 +37,12 @@ def alone(tmp_path: Path) -> House:
 
 
 def failure(house: House, *arguments: str, **settings: str) -> str:
-    """The one line a failing command says."""
+    """The one line a failing command says; only a worker has a log before it."""
     done = house.command(*arguments, **settings)
     assert done.returncode not in (0, None)
     lines = done.stderr.strip().splitlines()
     assert lines and lines[-1].startswith("haochaping: "), done.stderr
-    assert "Traceback" not in done.stderr
+    assert len(lines) == 1 or (arguments[0] == "worker" and "Traceback" not in done.stderr), done.stderr
     return lines[-1]
 
 
@@ -52,12 +53,54 @@ def test_help_shows_an_example(alone: House, command: list[str]) -> None:
     assert "Example:" in done.stdout
 
 
-@pytest.mark.parametrize("command", [["topics"], ["worker"], ["doctor"], ["rejected", "list"]], ids=" ".join)
+@pytest.mark.parametrize("command", [["topics"], ["worker"], ["rewind"], ["rejected", "list"]], ids=" ".join)
 def test_without_a_broker_the_command_says_so(alone: House, command: list[str]) -> None:
-    done = alone.command(*command, HCP_HTTP_PORT="0")
+    said = failure(alone, *command, HCP_HTTP_PORT="0")
+    assert alone.bootstrap in said and "haochaping broker" in said
+
+
+def test_without_a_broker_doctor_says_so_beside_its_other_checks(alone: House) -> None:
+    done = alone.command("doctor")
     assert done.returncode == 1
-    assert alone.bootstrap in done.stdout + done.stderr
-    assert "haochaping broker" in done.stdout + done.stderr
+    assert f"FAIL  broker: cannot use the Kafka broker at {alone.bootstrap}" in done.stdout
+    assert done.stderr.splitlines() == ["haochaping: 2 of the checks failed: what to do stands beside each"]
+
+
+def test_without_clickhouse_the_command_says_so(alone: House) -> None:
+    away = "clickhouse://user:geheim@127.0.0.1:1/x"
+    said = failure(alone, "migrate", HCP_CLICKHOUSE_URL=away)
+    assert "127.0.0.1:1 does not answer" in said and "geheim" not in said
+    done = alone.command("doctor", HCP_CLICKHOUSE_URL=away)
+    assert "FAIL  ClickHouse: ClickHouse at 127.0.0.1:1 does not answer" in done.stdout
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_folder_that_another_process_has_open_is_one_clear_line(alone: House) -> None:
+    sink = open_sink(f"chdb://{alone.folder}/clickhouse")
+    try:
+        said = failure(alone, "migrate")
+    finally:
+        sink.close()
+    assert "is open in another process" in said and "HCP_DATA_DIR" in said
+
+
+def test_a_data_folder_that_cannot_be_made_is_one_clear_line(alone: House) -> None:
+    for command in ("worker", "migrate"):
+        said = failure(alone, command, HCP_DATA_DIR="/proc/nope", HCP_HTTP_PORT="0")
+        assert "/proc/nope" in said and "HCP_DATA_DIR" in said
+
+
+@pytest.mark.parametrize("command", ["demo", "broker"])
+def test_a_port_is_one_that_can_be(alone: House, command: str) -> None:
+    assert "--port" in failure(alone, command, "--port", "99999")
+    assert "--port" in failure(alone, command, "--port", "-1")
+
+
+@pytest.mark.parametrize("command", [[], ["rejected"]], ids=" ".join)
+def test_without_a_command_the_help_is_shown(alone: House, command: list[str]) -> None:
+    done = alone.command(*command)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert done.stdout == alone.command(*command, "--help").stdout
 
 
 @pytest.mark.parametrize("command", [["topics"], ["migrate"], ["worker"], ["doctor"]], ids=" ".join)
@@ -141,6 +184,36 @@ def test_doctor_is_content_with_a_house_in_order(new_house: Make) -> None:
     done = house.command("doctor")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "all is well" in done.stdout
+
+
+def test_doctor_tells_the_true_lag_and_leaves_a_running_workers_database_alone(new_house: Make) -> None:
+    house = new_house(HCP_CLOCK="event")
+    furnish(house)
+    worker = house.start()
+    house.publish("reviews", [review(f"r{number}", "2026-05-12T10:00:00+08:00") for number in range(100)])
+    house.settle(worker)
+    running = house.command("doctor")
+    assert (running.returncode, running.stderr) == (0, "")
+    assert "FAIL" not in running.stdout
+    assert "a running worker has the embedded one open" in running.stdout and "bi_reconcile" in running.stdout
+    assert f"lag of {house.prefix}reviews: 0 records" in running.stdout
+
+    assert worker.stop() == 0
+    house.publish("reviews", [review(f"s{number}", "2026-05-12T10:00:00+08:00") for number in range(50)])
+    stopped = house.command("doctor")
+    assert f"lag of {house.prefix}reviews: 50 records" in stopped.stdout
+    assert "ok    reconciliation" in stopped.stdout
+
+
+def test_doctor_fails_on_a_folder_that_cannot_be_opened_and_a_database_without_tables(new_house: Make) -> None:
+    house = new_house()
+    furnish(house)
+    unusable = house.command("doctor", HCP_DATA_DIR="/proc/nope")
+    assert unusable.returncode == 1
+    assert "FAIL  ClickHouse: the folder /proc/nope/clickhouse cannot be used" in unusable.stdout
+    unmade = house.command("doctor", HCP_DATA_DIR=str(house.folder / "new"))
+    assert unmade.returncode == 1
+    assert "FAIL  schema: the ClickHouse schema is at version 0, 1 is needed: run `haochaping migrate`" in unmade.stdout
 
 
 def test_a_worker_refuses_topics_that_cannot_work_together(new_house: Make) -> None:
