@@ -2,10 +2,13 @@
 
 import difflib
 import os
+from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -13,11 +16,13 @@ from streams.errors import HaochapingError
 
 PREFIX = "HCP_"
 
+_ENCODING = "utf-8-sig"  # some editors begin a file with a mark, which would else be part of the first name
+
 
 class Settings(BaseSettings):
     """What a deployment decides. Read once, at the start of a process; never changed after."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file_encoding="utf-8", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file_encoding=_ENCODING, extra="ignore", frozen=True)
 
     # Where things are
     kafka_bootstrap: str = Field("127.0.0.1:9092", pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$")
@@ -54,6 +59,20 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 
+    @field_validator("http_host")
+    @classmethod
+    def _somewhere(cls, host: str) -> str:
+        if not host.strip():
+            raise ValueError("is empty, which would listen on every interface: if you want that, say 0.0.0.0")
+        return host
+
+    @field_validator("clickhouse_url")
+    @classmethod
+    def _absolute(cls, url: str) -> str:
+        if url.startswith("chdb://") and not url.startswith("chdb:///"):
+            raise ValueError("chdb needs an absolute path, such as chdb:///var/lib/haochaping/clickhouse")
+        return url
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
@@ -85,12 +104,9 @@ class Settings(BaseSettings):
         Raises:
             HaochapingError: naming the first unknown or unusable setting.
         """
-        if env_file is not None and not env_file.is_file():
-            raise HaochapingError(f"the settings file {env_file} does not exist")
         names = [name for name in os.environ if name.upper().startswith(PREFIX)]
         if env_file is not None:
-            lines = (line.strip().removeprefix("export ") for line in env_file.read_text("utf-8").splitlines())
-            names += [line.partition("=")[0].strip() for line in lines if line.upper().startswith(PREFIX)]
+            names += [name for name in _names(env_file) if name.upper().startswith(PREFIX)]
         known = {PREFIX + field.upper() for field in cls.model_fields}
         for name in names:
             if name.upper() not in known:
@@ -104,3 +120,25 @@ class Settings(BaseSettings):
             name = PREFIX + str(error["loc"][0]).upper()
             # The value of a setting may be a secret, so it is not shown.
             raise HaochapingError(f"{name}: {error['msg'].removeprefix('Value error, ')}") from None
+
+
+def _names(env_file: Path) -> Iterator[str]:
+    """The names set in a settings file.
+
+    Raises:
+        HaochapingError: it cannot be read, or a line of it sets nothing; pydantic would pass over that in silence.
+    """
+    if not env_file.is_file():
+        raise HaochapingError(f"the settings file {env_file} does not exist")
+    try:
+        text = env_file.read_text(_ENCODING)
+    except (OSError, UnicodeDecodeError) as exc:
+        raise HaochapingError(f"the settings file {env_file} cannot be read: {exc}") from None
+    for binding in parse_stream(StringIO(text)):
+        if binding.error or (binding.key and binding.value is None):
+            # The line may hold a secret, so it is not shown.
+            blank, _, _ = binding.original.string.partition(binding.original.string.strip())
+            line = binding.original.line + blank.count("\n")
+            raise HaochapingError(f"the settings file {env_file}, line {line}: this is no NAME=value")
+        if binding.key:
+            yield binding.key

@@ -44,7 +44,7 @@ class Plan:
         if not 1 <= self.departments <= 27 or not 1 <= self.halls <= 14 or self.windows < self.halls:
             raise HaochapingError("a district has 1-27 departments, 1-14 halls, and at least a window a hall")
         if self.bad > self.reviews:
-            raise HaochapingError(f"{self.bad} bad reviews among {self.reviews} is too many")
+            raise HaochapingError(f"there cannot be {self.bad} bad reviews among {self.reviews}")
         if self.start > self.end:
             raise HaochapingError(f"the year ends ({self.end}) before it starts ({self.start})")
 

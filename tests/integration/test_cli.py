@@ -109,6 +109,12 @@ def test_a_bad_setting_stops_every_command(alone: House, command: list[str]) -> 
     assert "HCP_PARTITION is not a setting" in failure(alone, *command, HCP_PARTITION="4")
 
 
+def test_a_bad_line_of_the_env_file_stops_every_command(alone: House) -> None:
+    file = alone.folder / "district.env"
+    file.write_text("HCP_PARTITIONS 8\n")
+    assert "line 1" in failure(alone, "--env-file", str(file), "topics")
+
+
 def test_an_unknown_command_or_option_is_one_clear_line(alone: House) -> None:
     assert "frobnicate" in failure(alone, "frobnicate")
     assert "--colour" in failure(alone, "topics", "--colour")
@@ -158,6 +164,15 @@ def test_generate_writes_what_publish_takes(new_house: Make, tmp_path: Path) -> 
         sent = house.command("publish", str(file), "--topic", topic, "--no-check")
         assert sent.returncode == 0, sent.stderr
         assert len(house.read(topic)) == sum(1 for line in file.open("rb"))
+
+
+def test_generate_refuses_more_bad_reviews_than_reviews(alone: House, tmp_path: Path) -> None:
+    out = tmp_path / "d"
+    said = failure(alone, "generate", "--out", str(out), "--reviews", "10", "--bad", "20")
+    assert "20 bad reviews among 10" in said
+    assert not out.exists()
+    done = alone.command("generate", "--out", str(out), "--reviews", "10")
+    assert done.returncode == 0, done.stderr
 
 
 def test_refused_records_can_be_listed_and_sent_again(new_house: Make) -> None:

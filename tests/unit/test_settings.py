@@ -36,6 +36,10 @@ def test_an_unknown_name_stops_the_start_and_suggests_the_right_one(monkeypatch:
         ("HCP_CLOCK", "sun"),
         ("HCP_CLICKHOUSE_URL", "mysql://x"),
         ("HCP_KAFKA_BOOTSTRAP", "nowhere"),
+        ("HCP_CLICKHOUSE_URL", "chdb://relative/folder"),
+        ("HCP_CLICKHOUSE_URL", "chdb://"),
+        ("HCP_HTTP_HOST", ""),
+        ("HCP_HTTP_HOST", " "),
         ("HCP_HTTP_PORT", "99999"),
     ],
 )
@@ -66,3 +70,45 @@ def test_an_env_file_is_read_and_checked(tmp_path: Path, monkeypatch: pytest.Mon
         Settings.load(file)
     with pytest.raises(HaochapingError, match="does not exist"):
         Settings.load(tmp_path / "none.env")
+
+
+def test_what_listens_everywhere_and_a_relative_folder_are_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HCP_HTTP_HOST", "")
+    with pytest.raises(HaochapingError, match="every interface"):
+        Settings.load()
+    monkeypatch.setenv("HCP_HTTP_HOST", "0.0.0.0")
+    monkeypatch.setenv("HCP_CLICKHOUSE_URL", "chdb://relative/folder")
+    with pytest.raises(HaochapingError, match="absolute path"):
+        Settings.load()
+    monkeypatch.setenv("HCP_CLICKHOUSE_URL", "chdb:///absolute/folder")
+    assert Settings.load().sink_url == "chdb:///absolute/folder"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("HCP_PARTITIONS=8\n\n  \n  HCP_TOPIC_PREFIX geheim\n", 4),
+        ("HCP_PARTITIONS: 8\n", 1),
+        ("# a comment\nHCP_PSEUDONYM_KEY\n", 2),
+        ("HCP_PSEUDONYM_KEY='geheim\n", 1),
+        ("=geheim\n", 1),
+    ],
+)
+def test_a_line_of_the_env_file_that_sets_nothing_stops_the_start(tmp_path: Path, text: str, line: int) -> None:
+    file = tmp_path / "district.env"
+    file.write_text(text)
+    with pytest.raises(HaochapingError, match=f"district.env, line {line}: this is no NAME=value") as caught:
+        Settings.load(file)
+    assert "geheim" not in str(caught.value)
+
+
+def test_an_env_file_is_utf_8_with_or_without_a_mark_at_its_beginning(tmp_path: Path) -> None:
+    file = tmp_path / "district.env"
+    file.write_bytes("HCP_PARTITIONS=8\n# 金山区\n".encode("utf-8-sig"))
+    assert Settings.load(file).partitions == 8
+    file.write_bytes("HCP_PARTITIOONS=8\n".encode("utf-8-sig"))
+    with pytest.raises(HaochapingError, match="HCP_PARTITIOONS is not a setting"):
+        Settings.load(file)
+    file.write_bytes("# 金山区\n".encode("gb18030"))
+    with pytest.raises(HaochapingError, match="cannot be read"):
+        Settings.load(file)
