@@ -56,8 +56,9 @@ def print_figures(console: Console, figures: Figures, title: str) -> None:
 def _print_totals(console: Console, figures: Figures, title: str, bad: int) -> None:
     total = sum(row["reviews"] for row in figures.district)
     matched = sum(row["three_match"] for row in figures.district)
-    table = Table(title=title, show_header=False, title_justify="left")
-    table.add_column(justify="left")
+    table = _table(title)
+    table.show_header = False
+    table.add_column()
     table.add_column(justify="right")
     table.add_row("评价总量 reviews", f"{total:,}")
     table.add_row("差评 bad reviews", f"{bad:,}")
@@ -71,13 +72,18 @@ def _print_totals(console: Console, figures: Figures, title: str, bad: int) -> N
         ("按期整改率 rectified in time", "rectify_on_time"),
     ):
         answers = [case[field] for case in decided if case[field] is not None]
-        table.add_row(name, f"{_percent(sum(answers), len(answers))}  ({sum(answers)} of {len(answers)})")
+        table.add_row(name, f"{_percent(sum(answers), len(answers))} ({sum(answers)} of {len(answers)})")
     table.add_row("复发率 same hall, same kind again", _recurrence(figures.recurrence))
     differing = sum(1 for row in figures.reconcile if row["difference"])
     table.add_row(
         "对账 facts against aggregates", "equal on every day" if not differing else f"{differing} days differ!"
     )
     console.print(table)
+
+
+def _table(title: str) -> Table:
+    """A table without lines: Chinese fonts draw them two characters wide, and they would not meet."""
+    return Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 4, 0, 0))
 
 
 def _recurrence(months: list[Row] | None) -> str:
@@ -94,7 +100,7 @@ def _print_categories(console: Console, categories: list[Row], bad: int) -> None
     counts: Counter[str] = Counter()
     for row in categories:
         counts[row["member_id"]] += row["bad"]
-    table = Table(title="\n差评说的是什么 · what the bad reviews are about", title_justify="left")
+    table = _table("\n差评说的是什么 · what the bad reviews are about")
     for heading in ("类别", "category"):
         table.add_column(heading)
     for heading in ("件数 reviews", "占差评 share"):
