@@ -16,13 +16,11 @@ from streams.errors import HaochapingError
 
 PREFIX = "HCP_"
 
-_ENCODING = "utf-8-sig"  # some editors begin a file with a mark, which would else be part of the first name
-
 
 class Settings(BaseSettings):
     """What a deployment decides. Read once, at the start of a process; never changed after."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file_encoding=_ENCODING, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file_encoding="utf-8", extra="ignore", frozen=True)
 
     # Where things are
     kafka_bootstrap: str = Field("127.0.0.1:9092", pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$")
@@ -131,7 +129,7 @@ def _names(env_file: Path) -> Iterator[str]:
     if not env_file.is_file():
         raise HaochapingError(f"the settings file {env_file} does not exist")
     try:
-        text = env_file.read_text(_ENCODING)
+        text = env_file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as exc:
         raise HaochapingError(f"the settings file {env_file} cannot be read: {exc}") from None
     for binding in parse_stream(StringIO(text)):
