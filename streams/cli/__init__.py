@@ -1,7 +1,9 @@
-"""The `haochaping` command: one command a file, registered here."""
+"""The `haochaping` command: one command a file, of the same name, named here."""
 
 import os
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +11,6 @@ import typer
 from typer.exceptions import TyperException
 
 from streams import __version__
-from streams.cli import broker, demo, doctor, generate, migrate, publish, rejected, report, rewind, topics, worker
 from streams.cli.common import quiet_libraries, show_help_alone, use_env_file
 from streams.errors import HaochapingError
 
@@ -40,21 +41,25 @@ def options(
     quiet_libraries()  # a worker sets up a log of its own
 
 
-app.command()(demo.demo)
-app.command()(broker.broker)
-app.command()(topics.topics)
-app.command()(migrate.migrate)
-app.command()(worker.worker)
-app.command()(publish.publish)
-app.command()(generate.generate)
-app.command()(report.report)
-app.command()(rewind.rewind)
-app.command()(doctor.doctor)
-app.add_typer(rejected.app, name="rejected")
+COMMANDS = (
+    *("demo", "broker", "topics", "migrate", "worker", "publish", "generate"),
+    *("report", "rewind", "doctor", "rejected"),
+)
+
+
+def _register(arguments: Sequence[str]) -> None:
+    """Register the commands named among the arguments, else all: to import all takes longer than most of them run."""
+    for name in [name for name in COMMANDS if name in arguments] or COMMANDS:
+        module = import_module(f"streams.cli.{name}")
+        if name == "rejected":
+            app.add_typer(module.app, name=name)
+        else:
+            app.command()(getattr(module, name))
 
 
 def main() -> None:
     """Run a command; every failure is one clear line on stderr and a non-zero exit code."""
+    _register(sys.argv)
     try:
         code = app(standalone_mode=False)
     except HaochapingError as exc:
