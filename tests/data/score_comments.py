@@ -34,7 +34,7 @@ class Score(NamedTuple):
 
 
 def comments(split: str) -> list[dict[str, Any]]:
-    """The labelled comments of one part: `tune`, which the lexicon was written by, `keep` or `blind`."""
+    """The labelled comments of one part: `tune`, which the lexicon was written by, `learn`, `keep` or `blind`."""
     labelled: list[dict[str, Any]] = [json.loads(line) for line in COMMENTS.read_text(encoding="utf-8").splitlines()]
     return [each for each in labelled if each["split"] == split]
 
