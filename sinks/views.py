@@ -27,6 +27,13 @@ class View(NamedTuple):
     flags: frozenset[str] = frozenset()  # 0 and 1 that are booleans
 
 
+class Found(NamedTuple):
+    """Rows of a view, ready for JSON, and the names of its columns, which no rows have as well."""
+
+    names: list[str]
+    rows: list[dict[str, Any]]
+
+
 _IDS = frozenset(["department_id", "hall_id", "window_id", "staff_id", "service_id", "channel"])
 
 VIEWS = {
@@ -63,7 +70,7 @@ def read_view(
     dimension: str | None = None,
     member_id: str | None = None,
     limit: str | int = DEFAULT_LIMIT,
-) -> list[dict[str, Any]]:
+) -> Found:
     """Rows of a view, ready for JSON: days as `YYYY-MM-DD`, instants as RFC 3339 in `zone`, flags as booleans.
 
     Args:
@@ -93,7 +100,7 @@ def read_view(
     if where:
         sql += f" WHERE {' AND '.join(where)}"
     result = sink.query(f"{sql} ORDER BY {spec.order} LIMIT {_limit(limit)}")
-    return [_row(view, spec, result.names, row, zone) for row in result.rows]
+    return Found(result.names, [_row(view, spec, result.names, row, zone) for row in result.rows])
 
 
 def _day(name: str, value: str) -> date:
@@ -153,14 +160,11 @@ def _plain(value: Any, zone: ZoneInfo) -> Any:
     return value
 
 
-def to_csv(rows: Sequence[dict[str, Any]]) -> str:
-    """The rows as CSV with a header; lists joined by `|`. Empty for no rows."""
-    if not rows:
-        return ""
+def to_csv(found: Found) -> str:
+    """The columns as they are in ClickHouse, as CSV with a header; lists joined by `|`."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    names = [name for name, value in rows[0].items() if not isinstance(value, dict)]
-    writer.writerow(names)
-    for row in rows:
-        writer.writerow(["|".join(row[name]) if isinstance(row[name], list) else row[name] for name in names])
+    writer.writerow(found.names)
+    for row in found.rows:
+        writer.writerow(["|".join(row[name]) if isinstance(row[name], list) else row[name] for name in found.names])
     return text.getvalue()

@@ -95,13 +95,13 @@ def _figures(settings: Settings, day_from: date | None, day_to: date | None) -> 
 def _read(sink: Sink, settings: Settings, day_from: date | None, day_to: date | None) -> Figures:
     period = {name: str(day) for name, day in (("day_from", day_from), ("day_to", day_to)) if day}
     rows: dict[str, Any] = {
-        field: read_view(sink, view, zone=settings.zone, limit=ALL, **parameters, **period)
+        field: read_view(sink, view, zone=settings.zone, limit=ALL, **parameters, **period).rows
         for field, (view, parameters) in SOURCES.items()
     }
     if not _whole_months(day_from, day_to):
         rows["recurrence"] = None
     # What an alert of the period names may have happened long before.
-    evidence = read_view(sink, "bi_cases", zone=settings.zone, limit=ALL) if period else rows["cases"]
+    evidence = read_view(sink, "bi_cases", zone=settings.zone, limit=ALL).rows if period else rows["cases"]
     return Figures(evidence=evidence, **rows)
 
 

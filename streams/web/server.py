@@ -107,7 +107,7 @@ class WebServer:
             unknown = query.keys() - set(PARAMETERS)
             if unknown:
                 raise ViewRequestError(f"unknown parameter {min(unknown)!r}; there are {', '.join(PARAMETERS)}, format")
-            rows = await self._worker.sink.read(
+            found = await self._worker.sink.read(
                 lambda sink: read_view(sink, view, zone=self._worker.settings.zone, **query)
             )
         except ViewRequestError as exc:
@@ -116,8 +116,8 @@ class WebServer:
             return _json({"error": str(exc)}, 503)
         response: web.Response
         if form == "csv":
-            response = web.Response(text=to_csv(rows), content_type="text/csv", charset="utf-8")
+            response = web.Response(text=to_csv(found), content_type="text/csv", charset="utf-8")
         else:
-            response = _json(rows)
+            response = _json(found.rows)
         response.enable_compression()  # a year of a hall's days is a megabyte of JSON
         return response

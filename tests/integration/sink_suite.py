@@ -2,7 +2,7 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -49,7 +49,7 @@ class SinkSuite:
         sink.close()
 
     def view(self, sink: Sink, name: str, **parameters: Any) -> list[dict[str, Any]]:
-        return read_view(sink, name, zone=ZONE, limit=100_000, **parameters)
+        return read_view(sink, name, zone=ZONE, limit=100_000, **parameters).rows
 
     def test_migrating_again_does_nothing_and_keeps_the_data(self, sink: Sink) -> None:
         sink.insert("reviews", rows("reviews", fact(1, START)))
@@ -178,7 +178,7 @@ class SinkSuite:
         sink.insert("daily_cells", rows("daily_cells", *cells))
         assert len(self.view(sink, "bi_daily", day_from="2026-03-02", day_to="2026-03-02")) == 3
         assert len(self.view(sink, "bi_daily", dimension="hall", member_id="H1")) == 3
-        assert len(read_view(sink, "bi_daily", zone=ZONE, limit="2")) == 2
+        assert len(read_view(sink, "bi_daily", zone=ZONE, limit="2").rows) == 2
         assert self.view(sink, "bi_daily", member_id="' OR 1 = 1 -- \\") == []
 
     @pytest.mark.parametrize(
@@ -201,12 +201,14 @@ class SinkSuite:
 
     def test_every_view_answers_when_there_is_nothing(self, sink: Sink) -> None:
         for name in VIEWS:
-            found: Sequence[Any] = self.view(sink, name)
-            assert found == []
-            assert to_csv(found) == ""
+            found = read_view(sink, name, zone=ZONE)
+            assert found.rows == []
+            header, *lines = to_csv(found).splitlines()
+            assert VIEWS[name].order.split()[0].strip(",") in header.split(",")
+            assert not lines
 
     def test_csv_has_a_header_and_a_line_a_row(self, sink: Sink) -> None:
         sink.insert("reviews", rows("reviews", fact(1, START, tags=["a", "b"], comment='with "quotes", and commas')))
-        header, line, *rest = to_csv(self.view(sink, "bi_reviews")).splitlines()
+        header, line, *rest = to_csv(read_view(sink, "bi_reviews", zone=ZONE)).splitlines()
         assert header.startswith("review_id,day,") and "a|b" in line and '"with ""quotes""' in line
         assert not rest

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -14,20 +15,21 @@ from tests.services.table import Fault, table
 
 _numbers = itertools.count()
 
-_FAULTS = pytest.StashKey[list[Fault]]()
-
 
 @pytest.fixture
 def fault(request: pytest.FixtureRequest) -> Iterator[Fault]:
     """The row of this test in the table of faults."""
     told = Fault(request.node.name.removeprefix("test_").replace("_", " "))
-    request.config.stash.setdefault(_FAULTS, []).append(told)
     yield told
+    # With the test's report it reaches the process that prints, which need not be this one.
+    request.node.user_properties.append(("fault", asdict(told)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the table of faults."""
-    if faults := terminalreporter.config.stash.get(_FAULTS, []):
+    reports = [report for of_status in terminalreporter.stats.values() for report in of_status]
+    ended = [report for report in reports if getattr(report, "when", None) == "teardown"]
+    if faults := [Fault(**told) for report in ended for name, told in report.user_properties if name == "fault"]:
         terminalreporter.section("faults")
         for line in [*table(faults), *(note for fault in faults for note in fault.notes)]:
             terminalreporter.write_line(line)
