@@ -82,12 +82,13 @@ class Duty(NamedTuple):
 
 
 def _duties(case: Case | None) -> Iterator[Duty]:
-    if case is None or case.state in ("closed", "dismissed"):
+    if case is None or case.state == "dismissed":
         return
     department_id = case.department_id or ""
-    if case.called_back_at is None:
+    if case.called_back_at is None:  # a case may close without: the callback is owed all the same, and its alert stands
         yield Duty("callback", department_id, case.callback_on_time is False)
-    yield Duty("rectify", department_id, case.rectify_on_time is False)
+    if case.state != "closed":
+        yield Duty("rectify", department_id, case.rectify_on_time is False)
 
 
 @dataclass(slots=True)
