@@ -2,7 +2,8 @@
 
 The standard `re` tries the branches of an alternation one by one; with three thousand that takes longer than all else.
 So entries are sorted by the sign they begin with, and each sign has a small expression of its own: its patterns in
-order, then its words as a tree, the longest first.
+order, then its words as a tree, the longest first. It is compiled when a text first has the sign: all of them take
+seconds, and a worker is to start at once.
 """
 
 import re
@@ -39,27 +40,33 @@ class Finder(Generic[Value]):
                 among those of each.
         """
         self._words = dict(words)
-        trees = _tree(words)
-        under: dict[str, list[tuple[str, Meaning[Value]]]] = {sign: [] for sign in trees}
+        self._trees = _tree(words)
+        self._foremost = re.compile(f"(?:{foremost[0]})()").match, first_signs(foremost[0]), foremost[1]
+        under: dict[str, list[tuple[str, Meaning[Value]]]] = {sign: [] for sign in {*self._trees, *self._foremost[1]}}
         for pattern, value in patterns:
-            for sign in sorted(first_signs(pattern)):
-                # A \\ may hide a bracket; such patterns stay as they are.
-                left = pattern if "\\" in pattern else _beginning_with(sign, f"(?:{pattern})")
-                under.setdefault(sign, []).append((left, value))
-        # Those that begin with the sign itself last, side by side: `re` then tests it once for all of them.
-        for sign, mine in under.items():
+            for sign in first_signs(pattern):
+                under.setdefault(sign, []).append((pattern, value))
+        self._by_sign = {sign: self._when_needed(sign, mine) for sign, mine in under.items()}
+
+    def _when_needed(
+        self, sign: str, patterns: Sequence[tuple[str, Meaning[Value]]]
+    ) -> tuple[Match, list[Meaning[Value]]]:
+        """A match that compiles the sign's expression when first called, and then gives way to it; and its values."""
+        first, at, value_of_first = self._foremost
+        values: list[Meaning[Value]] = []
+
+        def match(text: str, start: int) -> re.Match[str] | None:
+            mine = [(_left_of(pattern, sign), value) for pattern, value in patterns]
+            # Those that begin with the sign itself last, side by side: `re` then tests it once for all of them.
             mine.sort(key=lambda each: each[0].startswith(sign))
-        self._by_sign = {
-            sign: (
-                _match_of(sign, [pattern for pattern, _ in mine], trees),
-                [foremost[1], *(value for _, value in mine)],
-            )
-            for sign, mine in under.items()
-        }
-        first = re.compile(f"(?:{foremost[0]})()").match
-        for sign in first_signs(foremost[0]):
-            rest, values = self._by_sign.get(sign, (None, [foremost[1]]))
-            self._by_sign[sign] = _either(first, rest) if rest else first, values
+            compiled = _match_of(sign, [pattern for pattern, _ in mine], self._trees)
+            if sign in at:
+                compiled = _either(first, compiled)
+            values[:] = value_of_first, *(value for _, value in mine)
+            self._by_sign[sign] = compiled, values
+            return compiled(text, start)
+
+        return match, values
 
     def find(self, text: str) -> list[tuple[int, int, Value]]:
         """(start, end, value) of all that is found, left to right, none overlapping: a sign's patterns before
@@ -89,6 +96,11 @@ def _match_of(sign: str, patterns: Sequence[str], trees: Tree) -> Match:
 
 def _either(first: Match, then: Match) -> Match:
     return lambda text, at: first(text, at) or then(text, at)
+
+
+def _left_of(pattern: str, sign: str) -> str:
+    """What is to be tried of a pattern where a text has the sign. A \\ may hide a bracket; such patterns stay."""
+    return pattern if "\\" in pattern else _beginning_with(sign, f"(?:{pattern})")
 
 
 def _beginning_with(sign: str, pattern: str) -> str:
@@ -132,10 +144,29 @@ def first_signs(pattern: str) -> set[str]:
     return signs
 
 
+def check(pattern: str) -> None:
+    """Refuse what a finder cannot use as a pattern, without the time it takes to compile it.
+
+    Raises:
+        re.error: it is no regular expression.
+        ValueError: it has capturing groups, can begin with any sign, or match nothing at all.
+    """
+    if "(?<" in pattern:
+        re.compile(pattern)  # nothing else sees a look-behind of no fixed width
+    if _parsed(pattern).state.groups > 1:
+        raise ValueError("group with (?:…) instead of (…)")
+    first_signs(pattern)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(pattern: str) -> Any:
+    return parser.parse(pattern)
+
+
 @lru_cache(maxsize=4096)
 def _begins(pattern: str) -> tuple[set[str], bool]:
     """The first signs of a pattern, and whether it can match the empty text."""
-    return _first(parser.parse(pattern))
+    return _first(_parsed(pattern))
 
 
 def _first(items: Iterable[tuple[Any, Any]]) -> tuple[set[str], bool]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from streams.errors import HaochapingError
 from streams.rules.durations import DURATION, length
-from streams.rules.finder import Finder, first_signs
+from streams.rules.finder import Finder, check
 
 
 class Part(Enum):
@@ -307,13 +307,9 @@ def _is_pattern(entry: str) -> bool:
 
 def _check_pattern(where: str, entry: str, macros: Mapping[str, str]) -> None:
     try:
-        pattern = _expand(entry, macros)
-        groups = re.compile(pattern).groups
-        first_signs(pattern)
+        check(_expand(entry, macros))
     except (re.error, KeyError, ValueError) as error:
         raise _BadEntry(f"{where}: {entry}: cannot be used as a pattern: {error}") from None
-    if groups:
-        raise _BadEntry(f"{where}: {entry}: cannot be used as a pattern: group with (?:…) instead of (…)")
 
 
 def _expand(entry: str, macros: Mapping[str, str]) -> str:
