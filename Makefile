@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 REVIEWS ?= 220000
 RECORDS ?= 300000
 RUNS ?= 3
+# Tests run side by side, a process a core: each has a broker of its own. Those on services are the heavier.
+SIDE_BY_SIDE := --numprocesses auto --dist worksteal --maxprocesses
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: help demo test check test-services bench clean
@@ -33,16 +35,16 @@ demo: $(VENV)/demo.stamp
 	@$(BIN)/haochaping demo --reviews $(REVIEWS) $(if $(SERVE),--serve)
 
 test: $(VENV)/dev.stamp
-	@$(BIN)/pytest -m "not services"
+	@$(BIN)/pytest -m "not services" $(SIDE_BY_SIDE) 8
 
 check: $(VENV)/dev.stamp
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/pytest -m "not services"
+	@$(BIN)/pytest -m "not services" $(SIDE_BY_SIDE) 8
 
 test-services: $(VENV)/dev.stamp
-	@$(BIN)/pytest -m services
+	@$(BIN)/pytest -m services $(SIDE_BY_SIDE) 2
 
 # A folder of its own: a peer wants an older pydantic, and every program is to run on the same one.
 $(VENV)-bench/stamp: pyproject.toml benchmarks/constraints.txt
