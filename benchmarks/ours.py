@@ -80,6 +80,7 @@ async def main(task: Task) -> None:
             watch.start()
             chunk: Chunk = event.value
             await checkpoint.room()
+            app.consumer.take(chunk)
             out = Outbox(partitions)
             for part in chunk.parts(AT_ONCE):
                 valid = enrich.valid(part, out)

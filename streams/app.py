@@ -26,8 +26,9 @@ from streams.rules.categories import load_lexicon
 from streams.rules.enrichment import Reference
 from streams.rules.pseudonym import pseudonymiser
 from streams.runtime.admin import check_topics, create_topics, open_admin
+from streams.runtime.baton import Baton
 from streams.runtime.checkpoint import Checkpoint
-from streams.runtime.chunks import Chunk
+from streams.runtime.chunks import MAX_CHUNK, Chunk
 from streams.runtime.clock import Clock, EventClock, WallClock
 from streams.runtime.identity import bound_topics, check_ids, remember_ids, remembered_ids, topic_ids
 from streams.runtime.memory import Memories, Memory, recover
@@ -60,9 +61,11 @@ def faust_app(settings: Settings) -> faust.App:
         topic_disable_leader=True,
         topic_allow_declare=False,
         web_enabled=False,
-        broker_max_poll_records=4000,
+        broker_max_poll_records=MAX_CHUNK,
         consumer_max_fetch_size=4 << 20,
-        stream_buffer_maxsize=4,
+        # The consumer bounds what waits for agents by records (runtime/chunks.py). Faust would count chunks, and look
+        # at a partition again only seconds after its agent has emptied the buffer.
+        stream_buffer_maxsize=1024,
         # Agents acknowledge nothing, so Faust must not wait for it, neither at a rebalance nor at the end.
         stream_wait_empty=False,
         # With 0 nobody follows; the group still names stand-bys, which keeps partitions where they were.
@@ -102,6 +105,7 @@ class Worker:
         self.events = EventStream()
         self.clock: Clock = EventClock() if settings.clock == "event" else WallClock()
         self.reference = Reference()
+        self.baton = Baton()
         self.recovered = False
         self._failure: asyncio.Future[None] | None = None
 
@@ -293,13 +297,15 @@ class Worker:
         try:
             await self.checkpoint.room()
             async with self.timers.turn(agent, chunk.partition):
-                if not self.app.flow_control.is_active() or chunk.generation != self.app.consumer_generation_id:
-                    return  # a rebalance is under way, or over: whoever owns the partition now reads the chunk
-                out = Outbox(self.partitions)
-                started = time.perf_counter()
-                agent.process(chunk, out)
-                self.metrics.agent_seconds.labels(agent.name).inc(time.perf_counter() - started)
-                self.metrics.chunk_records.labels(chunk.topic).observe(len(chunk.records))
+                async with self.baton.held(-self.agents.index(agent)):
+                    self.app.consumer.take(chunk)
+                    if not self.app.flow_control.is_active() or chunk.generation != self.app.consumer_generation_id:
+                        return  # a rebalance is under way, or over: whoever owns the partition now reads the chunk
+                    out = Outbox(self.partitions)
+                    started = time.perf_counter()
+                    agent.process(chunk, out)
+                    self.metrics.agent_seconds.labels(agent.name).inc(time.perf_counter() - started)
+                    self.metrics.chunk_records.labels(chunk.topic).observe(len(chunk.records))
                 await self.checkpoint.add(out, chunk)
         except Exception as exc:
             # Faust would start the agent anew behind the failed chunk, and so lose it. The worker stops instead, and

@@ -1,8 +1,12 @@
-"""A chunk: one fetch of one partition, handed to an agent as a whole."""
+"""A chunk: what was fetched of one partition, handed to an agent as a whole; it grows until its agent begins."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+#: Records of a chunk at most, and of all chunks that wait for their agents: beyond them Kafka is the buffer.
+MAX_CHUNK = 4_000
+MAX_WAITING = 12_000
 
 
 class Record(Protocol):
@@ -30,7 +34,7 @@ class Chunk:
 
     topic: str
     partition: int
-    records: Sequence[Any]  # of Record; Any because a typed Protocol costs nothing but mypy's time
+    records: list[Any]  # of Record; Any because a typed Protocol costs nothing but mypy's time
     generation: int  # of the consumer group: a chunk of another generation is not ours to process
 
     @property
@@ -43,6 +47,10 @@ class Chunk:
         """Topic and partition."""
         return self.topic, self.partition
 
+    def has_room(self, records: Sequence[Any]) -> bool:
+        """Whether it may grow by these."""
+        return len(self.records) + len(records) <= MAX_CHUNK
+
     def parts(self, records: int) -> Iterator["Chunk"]:
         """The same in chunks of at most so many records.
 
@@ -51,3 +59,43 @@ class Chunk:
         """
         for begin in range(0, len(self.records), records):
             yield Chunk(self.topic, self.partition, self.records[begin : begin + records], self.generation)
+
+
+class WaitingChunks:
+    """Chunks whose agents have not begun with them.
+
+    Records that come behind those of a chunk that waits join it: an agent pays for each chunk, so one that is late
+    gets fewer and larger ones, and catches up. A rebalance drops what waits: another generation of the group begins.
+    """
+
+    def __init__(self) -> None:
+        self._generation = -1
+        self._chunks: dict[tuple[str, int], list[Chunk]] = {}
+
+    def full(self, generation: int) -> bool:
+        """Whether no more should be fetched for now."""
+        self._forget_others(generation)
+        return sum(len(each.records) for chunks in self._chunks.values() for each in chunks) >= MAX_WAITING
+
+    def add(self, topic: str, partition: int, records: list[Any], generation: int) -> Chunk | None:
+        """The chunk to hand over; None if the records have joined one that waits."""
+        self._forget_others(generation)
+        chunks = self._chunks.setdefault((topic, partition), [])
+        if chunks and chunks[-1].next_offset <= records[0].offset and chunks[-1].has_room(records):
+            chunks[-1].records.extend(records)
+            return None
+        chunks.append(Chunk(topic, partition, records, generation))
+        return chunks[-1]
+
+    def take(self, chunk: Chunk) -> None:
+        """Its agent begins: it grows no more, and nothing before it waits any longer."""
+        chunks = self._chunks.get(chunk.source, [])
+        for place, each in enumerate(chunks):
+            if each is chunk:
+                del chunks[: place + 1]
+                return
+
+    def _forget_others(self, generation: int) -> None:
+        if generation != self._generation:
+            self._generation = generation
+            self._chunks.clear()

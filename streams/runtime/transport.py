@@ -16,7 +16,7 @@ from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
-from streams.runtime.chunks import Chunk
+from streams.runtime.chunks import Chunk, WaitingChunks
 
 #: How long the broker may hold a fetch that has nothing to return. Faust's 1.5 s is too long for a pipeline whose
 #: topics share a connection: a partition that was just read misses the fetch under way and waits for it to end.
@@ -26,8 +26,7 @@ FETCH_MAX_WAIT_MS = 50
 COMMIT_TIMEOUT = 10.0
 
 
-#: Seconds until partitions whose agent has a full buffer are looked at again. Faust looks after a second when all are
-#: full, and after five when only some are: agents that empty a buffer in a quarter of a second then stood idle.
+#: Seconds until a consumer that has enough waiting for its agents looks again.
 LOOK_AGAIN = 0.02
 
 
@@ -88,6 +87,10 @@ class ChunkedConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc
 class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
     """Yields one message a partition and fetch; keeps no account of acknowledgements."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._waiting = WaitingChunks()
+
     failure: str | None = None  # why this consumer cannot go on
     heard_at: float | None = None  # when the group last answered a heartbeat (monotonic seconds)
 
@@ -107,11 +110,9 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
         return ChunkedConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
-        if self._buffered_partitions:
-            timeout = min(timeout, LOOK_AGAIN)
-            if not self._get_active_partitions():
-                await self.sleep(timeout)
-                return
+        if self._waiting.full(self.app.consumer_generation_id):
+            await self.sleep(LOOK_AGAIN)
+            return
         records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
         if not records or self.should_stop:
@@ -125,6 +126,10 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
             if active is not None and tp not in active and tp not in self._buffered_partitions:
                 continue
             last = batch[-1]
+            chunk = self._waiting.add(tp.topic, tp.partition, batch, generation)
+            if chunk is None:
+                self._read_offset[tp] = last.offset
+                continue
             yield (
                 tp,
                 ConsumerMessage(
@@ -135,7 +140,7 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
                     last.timestamp_type,
                     [],
                     None,
-                    Chunk(tp.topic, tp.partition, batch, generation),
+                    chunk,
                     None,
                     tp=tp,
                     generation_id=generation,  # Faust drops a message without one
@@ -153,12 +158,39 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
             self.log.warning("did not seek back, the rebalance under way will: %r", exc)
 
     async def _drain_messages(self, fetcher: Any) -> None:
+        """Hand over what comes in, until told to stop.
+
+        Faust's own makes two tasks for each message. That takes rounds of the event loop, with a chunk processed in
+        each; so the next fetch was looked at only when all chunks of the last one were done.
+        """
         try:
-            await super()._drain_messages(fetcher)
+            while not (self.should_stop or fetcher.should_stop):
+                await self.sleep(0)  # there may be nothing to wait for
+                async for tp, message in self.getmany(timeout=1.0):
+                    await self._hand_over(tp, message)
+        except asyncio.CancelledError:
+            if not self.app.should_stop:
+                raise
         except Exception as exc:
+            if isinstance(exc, self.consumer_stopped_errors) and self.app.should_stop:
+                return
             # Faust's fetcher ends with it and tells nobody: the worker would go on with nothing to do.
             self.failure = f"the part of the consumer that hands records over has failed ({exc!r})"
             raise
+
+    async def _hand_over(self, tp: TP, message: ConsumerMessage) -> None:
+        read = self._read_offset[tp]
+        if read is not None and message.offset < read:
+            return
+        if self.app.flow_control.is_active():
+            await self.callback(message)  # waits for nothing
+        else:
+            await self.wait_first(self.callback(message), self.suspend_flow.wait())
+        self._read_offset[tp] = message.offset
+
+    def take(self, chunk: Chunk) -> None:
+        """Note that its agent begins with a chunk."""
+        self._waiting.take(chunk)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Offsets between two messages are the inside of a chunk, not a gap to be committed."""

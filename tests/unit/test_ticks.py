@@ -9,6 +9,7 @@ import pytest
 
 from streams.app import Worker
 from streams.metrics import Metrics
+from streams.runtime.baton import Baton
 from streams.runtime.checkpoint import MAX_RECORDS, Checkpoint
 from streams.runtime.chunks import Chunk
 from streams.runtime.clock import WallClock
@@ -157,14 +158,22 @@ async def test_a_worker_takes_its_turn_before_it_gives_an_agent_input(
     agent: Agent, checkpoint: Checkpoint, timers: Timers
 ) -> None:
     worker: Any = object.__new__(Worker)
-    worker.app = SimpleNamespace(flow_control=SimpleNamespace(is_active=lambda: True), consumer_generation_id=1)
+    taken: list[Chunk] = []
+    worker.app = SimpleNamespace(
+        flow_control=SimpleNamespace(is_active=lambda: True),
+        consumer_generation_id=1,
+        consumer=SimpleNamespace(take=taken.append),
+    )
     worker.checkpoint, worker.timers, worker.partitions, worker.metrics = checkpoint, timers, COUNTS, Metrics()
+    worker.agents, worker.baton = (agent,), Baton()
     async with timers.turn(agent, 0):  # type: ignore[arg-type]
         processing = asyncio.create_task(worker._process(agent, chunk(0, 9)))
         await asyncio.sleep(0.01)
         assert agent.happened == []
+        assert taken == [], "it may grow meanwhile"
     await processing
     assert agent.happened == ["processed 0"]
+    assert taken
 
 
 async def test_partitions_do_not_wait_for_one_another(agent: Agent, timers: Timers) -> None:

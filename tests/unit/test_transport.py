@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from aiokafka.errors import IllegalStateError
-from faust.transport.drivers import aiokafka as driver
 
+from streams.runtime.chunks import WaitingChunks
 from streams.runtime.transport import ChunkedConsumer
 
 
@@ -19,7 +19,7 @@ def fetched_amid_a_rebalance() -> Any:
         "app": SimpleNamespace(consumer_generation_id=3),
         "flow_active": False,
         "log": logging.getLogger("test"),
-        "_buffered_partitions": set(),
+        "_waiting": WaitingChunks(),
         "_stopped": asyncio.Event(),
         "_crashed": asyncio.Event(),
     }
@@ -45,12 +45,12 @@ async def test_partitions_that_go_away_while_it_seeks_back_end_nothing() -> None
     assert sought == [True]
 
 
-async def test_what_ends_the_fetcher_is_noted_as_the_consumers_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fails(self: Any, fetcher: Any) -> None:
+async def test_what_ends_the_fetcher_is_noted_as_the_consumers_failure() -> None:
+    async def fails(timeout: float) -> None:
         raise RuntimeError("no more")
 
-    monkeypatch.setattr(driver.Consumer, "_drain_messages", fails)
     consumer = fetched_amid_a_rebalance()
+    consumer._wait_next_records = fails
     with pytest.raises(RuntimeError):
-        await consumer._drain_messages(None)
+        await consumer._drain_messages(SimpleNamespace(should_stop=False))
     assert "hands records over has failed (RuntimeError('no more'))" in consumer.failure
