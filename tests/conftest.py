@@ -9,6 +9,7 @@ import pytest
 
 from streams.runtime.embedded_broker import start_broker
 from tests.house import House, free_port, house
+from tests.services.table import Fault, table
 
 _numbers = itertools.count()
 
@@ -34,3 +35,13 @@ def new_house(embedded_broker: str, tmp_path: Path) -> Iterator[Callable[..., Ho
             return stack.enter_context(house(embedded_broker, f"t{number}.", folder, **settings))
 
         yield make
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table of faults. Here, since the process that prints need not be one that runs the services' tests."""
+    reports = [report for of_status in terminalreporter.stats.values() for report in of_status]
+    ended = [report for report in reports if getattr(report, "when", None) == "teardown"]
+    if faults := [Fault(**told) for report in ended for name, told in report.user_properties if name == "fault"]:
+        terminalreporter.section("faults")
+        for line in [*table(faults), *(note for fault in faults for note in fault.notes)]:
+            terminalreporter.write_line(line)

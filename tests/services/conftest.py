@@ -11,7 +11,7 @@ import pytest
 from tests.house import House, house
 from tests.services.clickhouse import ClickHouse, binary, start_clickhouse
 from tests.services.kafka import Cluster, start_cluster
-from tests.services.table import Fault, table
+from tests.services.table import Fault
 
 _numbers = itertools.count()
 
@@ -23,16 +23,6 @@ def fault(request: pytest.FixtureRequest) -> Iterator[Fault]:
     yield told
     # With the test's report it reaches the process that prints, which need not be this one.
     request.node.user_properties.append(("fault", asdict(told)))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table of faults."""
-    reports = [report for of_status in terminalreporter.stats.values() for report in of_status]
-    ended = [report for report in reports if getattr(report, "when", None) == "teardown"]
-    if faults := [Fault(**told) for report in ended for name, told in report.user_properties if name == "fault"]:
-        terminalreporter.section("faults")
-        for line in [*table(faults), *(note for fault in faults for note in fault.notes)]:
-            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
