@@ -28,7 +28,7 @@ class View(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Rows of a view, ready for JSON, and the names of its columns, which no rows have as well."""
+    """Rows of a view, ready for JSON, and the names of its columns, which are known when there are no rows, too."""
 
     names: list[str]
     rows: list[dict[str, Any]]

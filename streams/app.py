@@ -273,6 +273,7 @@ class Worker:
         )
         self.stateful: tuple[StatefulAgent, ...] = (aggregate, rectify, repeat)
         self.timed: tuple[TimedAgent[Any], ...] = (rectify, repeat)
+        # In the order of a review's way; of agents with a chunk each the last of these goes first (runtime/baton.py).
         self.agents: tuple[Agent, ...] = (
             enrich,
             aggregate,

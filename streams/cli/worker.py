@@ -30,7 +30,7 @@ def worker() -> None:
     # nothing but their own counts need to free: looking rarely halves the time an agent takes (24 for 48 µs a review).
     gc.set_threshold(200_000, 20, 100)
     # Agents, consumer and sink share the interpreter. A thread back from its connection waits this long for its turn:
-    # 5 ms unless told, and an alert is dozens of turns away from its review (a third of the latency under load).
+    # 5 ms unless told, and an alert is dozens of turns away from its review.
     sys.setswitchinterval(0.0005)
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # the consumer's thread makes a loop of its own
     mend_connections()

@@ -149,12 +149,15 @@ def check(pattern: str) -> None:
 
     Raises:
         re.error: it is no regular expression.
-        ValueError: it has capturing groups, can begin with any sign, or match nothing at all.
+        ValueError: it has capturing groups or flags, can begin with any sign, or match nothing at all.
     """
     if "(?<" in pattern:
         re.compile(pattern)  # nothing else sees a look-behind of no fixed width
-    if _parsed(pattern).state.groups > 1:
+    state = _parsed(pattern).state
+    if state.groups > 1:
         raise ValueError("group with (?:…) instead of (…)")
+    if state.flags != re.UNICODE:
+        raise ValueError("flags such as (?i) are not taken; texts are in small letters")
     first_signs(pattern)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-#: Records of a chunk at most, and of all chunks that wait for their agents: beyond them Kafka is the buffer.
+#: Records of a chunk, and of one fetch, at most; and how many may wait for their agents before no more are fetched.
 MAX_CHUNK = 4_000
 MAX_WAITING = 12_000
 
@@ -47,9 +47,12 @@ class Chunk:
         """Topic and partition."""
         return self.topic, self.partition
 
-    def has_room(self, records: Sequence[Any]) -> bool:
-        """Whether it may grow by these."""
-        return len(self.records) + len(records) <= MAX_CHUNK
+    def grow(self, records: Sequence[Any]) -> bool:
+        """Take in records that come behind, if there is room; what is read again does not."""
+        if records[0].offset < self.next_offset or len(self.records) + len(records) > MAX_CHUNK:
+            return False
+        self.records.extend(records)
+        return True
 
     def parts(self, records: int) -> Iterator["Chunk"]:
         """The same in chunks of at most so many records.
@@ -81,8 +84,7 @@ class WaitingChunks:
         """The chunk to hand over; None if the records have joined one that waits."""
         self._forget_others(generation)
         chunks = self._chunks.setdefault((topic, partition), [])
-        if chunks and chunks[-1].next_offset <= records[0].offset and chunks[-1].has_room(records):
-            chunks[-1].records.extend(records)
+        if chunks and chunks[-1].grow(records):
             return None
         chunks.append(Chunk(topic, partition, records, generation))
         return chunks[-1]

@@ -125,10 +125,12 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
                 return
             if active is not None and tp not in active and tp not in self._buffered_partitions:
                 continue
-            last = batch[-1]
+            last, read = batch[-1], self._read_offset[tp]
+            if read is not None and last.offset < read:
+                continue  # before it is a chunk that waits: what comes behind would join what nobody is given
+            self._read_offset[tp] = last.offset
             chunk = self._waiting.add(tp.topic, tp.partition, batch, generation)
             if chunk is None:
-                self._read_offset[tp] = last.offset
                 continue
             yield (
                 tp,
@@ -166,8 +168,8 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
         try:
             while not (self.should_stop or fetcher.should_stop):
                 await self.sleep(0)  # there may be nothing to wait for
-                async for tp, message in self.getmany(timeout=1.0):
-                    await self._hand_over(tp, message)
+                async for _, message in self.getmany(timeout=1.0):
+                    await self._hand_over(message)
         except asyncio.CancelledError:
             if not self.app.should_stop:
                 raise
@@ -178,15 +180,11 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
             self.failure = f"the part of the consumer that hands records over has failed ({exc!r})"
             raise
 
-    async def _hand_over(self, tp: TP, message: ConsumerMessage) -> None:
-        read = self._read_offset[tp]
-        if read is not None and message.offset < read:
-            return
+    async def _hand_over(self, message: ConsumerMessage) -> None:
         if self.app.flow_control.is_active():
             await self.callback(message)  # waits for nothing
         else:
             await self.wait_first(self.callback(message), self.suspend_flow.wait())
-        self._read_offset[tp] = message.offset
 
     def take(self, chunk: Chunk) -> None:
         """Note that its agent begins with a chunk."""

@@ -310,6 +310,7 @@ def test_a_districts_entry_overrides_the_shipped_one(tmp_path: Path) -> None:
         ("[attitude]\nsays = [3]", "[attitude] says: 3 is not a text"),
         ('[attitude]\nsays = "x"', "[attitude] says: must be a list"),
         ('[attitude]\nsays = ["(吼"]', "[attitude] says: (吼: cannot be used as a pattern"),
+        ('[attitude]\nsays = ["(?i)vip吼"]', "[attitude] says: (?i)vip吼: cannot be used as a pattern: flags"),
         ('[attitude]\nsays = ["(吼)人"]', "group with (?:…)"),
         ('[attitude]\nsays = ["吼?"]', "can match nothing"),
         ('[attitude]\nsays = [".+吼"]', "must begin with certain signs"),
