@@ -80,7 +80,8 @@ async def main(task: Task) -> None:
             watch.start()
             chunk: Chunk = event.value
             await checkpoint.room()
-            app.consumer.take(chunk)
+            if not app.consumer.take(chunk):
+                continue
             out = Outbox(partitions)
             for part in chunk.parts(AT_ONCE):
                 valid = enrich.valid(part, out)

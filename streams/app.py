@@ -185,7 +185,7 @@ class Worker:
         """Finish what is under way, commit it, and leave the group."""
         if not app.started:
             return
-        app.flow_control.suspend()
+        app.consumer.stop_flow()
         try:
             await asyncio.wait_for(self.checkpoint.finish(), LAST_FLUSH)
         except TimeoutError:
@@ -261,7 +261,7 @@ class Worker:
             refusals,
             metrics,
             self.events.publish,
-            lambda: self.pulse.idle,
+            lambda: self.pulse.group_was_idle,
         )
         repeat = Repeat(
             topics,
@@ -299,8 +299,7 @@ class Worker:
             await self.checkpoint.room()
             async with self.timers.turn(agent, chunk.partition):
                 async with self.baton.held(-self.agents.index(agent)):
-                    self.app.consumer.take(chunk)
-                    if not self.app.flow_control.is_active() or chunk.generation != self.app.consumer_generation_id:
+                    if not self.app.consumer.take(chunk):
                         return  # a rebalance is under way, or over: whoever owns the partition now reads the chunk
                     out = Outbox(self.partitions)
                     started = time.perf_counter()

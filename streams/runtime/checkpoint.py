@@ -99,6 +99,7 @@ class Checkpoint:
             self._adding -= 1
         epoch = self._epoch
         if term != self._term:  # the partition went away meanwhile: its next owner reads the chunk again
+            epoch.acks.extend(acks)
             gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             gone.cancel()
             return gone
@@ -172,6 +173,10 @@ class Checkpoint:
         # A flush that was cut short tells nobody: whoever waits for its epoch must not wait for ever.
         self._current.done.cancel()
         self._epoch.done.cancel()
+        # What was sent must arrive all the same before anything is committed: a memory that is kept has it, so reading
+        # its chunk again does not send it again.
+        sent = self._current.acks + self._epoch.acks
         self._epoch = Epoch()
+        self._epoch.acks = sent
         self.committed.clear()
         self._room.set()

@@ -90,12 +90,15 @@ class WaitingChunks:
         return chunks[-1]
 
     def take(self, chunk: Chunk) -> None:
-        """Its agent begins: it grows no more, and nothing before it waits any longer."""
-        chunks = self._chunks.get(chunk.source, [])
-        for place, each in enumerate(chunks):
-            if each is chunk:
-                del chunks[: place + 1]
-                return
+        """Its agent begins: it grows no more.
+
+        Raises:
+            RuntimeError: it is not the first that waits. To go on would pass over the one before it for good.
+        """
+        first, *others = self._chunks[chunk.source]
+        if first is not chunk:
+            raise RuntimeError(f"no agent was given {chunk.topic}/{chunk.partition} from {first.records[0].offset} on")
+        self._chunks[chunk.source] = others
 
     def _forget_others(self, generation: int) -> None:
         if generation != self._generation:

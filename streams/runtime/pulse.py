@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from streams.agents.base import StatefulAgent
+from streams.agents.base import Agent, StatefulAgent
 from streams.errors import HaochapingError
 from streams.metrics import Metrics
 from streams.runtime.checkpoint import Checkpoint
@@ -23,6 +25,9 @@ INTERVAL = 0.25
 #: Seconds between looks at what costs more: state sizes, reconciliation.
 SLOW_INTERVAL = 10.0
 
+#: Seconds for which it counts that the whole group was seen idle: as long as it takes to be asked again, and more.
+FRESH = 5.0
+
 
 class Watched(Protocol):
     """What the pulse looks at; the worker."""
@@ -33,7 +38,9 @@ class Watched(Protocol):
     checkpoint: Checkpoint
     sink: SinkWriter
     standbys: Standbys
+    agents: tuple[Agent, ...]
     stateful: tuple[StatefulAgent, ...]
+    partitions: Mapping[str, int]
     recovered: bool
 
 
@@ -54,6 +61,8 @@ class Pulse:
         self._slow_at = 0.0
         self._heard: dict[TP, tuple[int | None, float]] = {}  # its last answered fetch, and when we saw that first
         self._recovered_at = self._busy_at
+        self._group_idle_at = -FRESH
+        self._asked = False  # whether the whole group is idle
         self.lag: int | None = None  # records; None while it is not known
 
     @property
@@ -64,6 +73,27 @@ class Pulse:
         """
         busy_at = max(self._busy_at, self._worker.checkpoint.flushed_at)
         return self._worker.recovered and self.lag == 0 and time.monotonic() - busy_at > 0.5
+
+    async def group_idle(self) -> bool:
+        """Everything published has been processed and made safe, by whatever worker of the group; asks the broker."""
+        worker = self._worker
+        consumer: Any = worker.app.consumer
+        try:
+            # In the order of a review's way: what comes of a record is published before the record is committed.
+            for agent in worker.agents:
+                if not self.idle or await consumer.group_lag(agent.topic, worker.partitions[agent.topic]):
+                    return False
+        except (KafkaError, TimeoutError) as exc:
+            log.debug("whether the group is idle is not known: %r", exc)
+            return False
+        self._group_idle_at = time.monotonic()
+        return True
+
+    @property
+    def group_was_idle(self) -> bool:
+        """Whether that was so a moment ago. It is not known until after it was asked for, so ask again."""
+        self._asked = True
+        return self.idle and time.monotonic() - self._group_idle_at < FRESH
 
     async def run(self) -> None:
         """Beat for ever.
@@ -79,6 +109,9 @@ class Pulse:
             if self.lag != 0 or not self._worker.checkpoint.idle:
                 self._busy_at = time.monotonic()
             self._check_progress()
+            if self._asked:
+                self._asked = False
+                await self.group_idle()
             if time.monotonic() - self._slow_at > SLOW_INTERVAL:
                 await self._measure_slowly()
                 self._slow_at = time.monotonic()

@@ -21,18 +21,20 @@ SETTLED_AT_ONCE = 8
 
 
 class Quiet(Protocol):
-    """Knows whether everything published has been processed."""
+    """Knows whether everything published has been processed: by this worker, by the whole group."""
 
     @property
     def idle(self) -> bool: ...
+
+    async def group_idle(self) -> bool: ...
 
 
 class Timers:
     """Looks at the clock and lets agents announce what is due.
 
-    On the event clock, time is looked at only when everything published so far has been processed. Otherwise a replay
-    that reads August's reviews before January's case events would raise false alarms; so the alerts of a replay are a
-    function of what was published, not of how topics interleave.
+    On the event clock, time is looked at only when everything published so far has been processed, by whatever worker.
+    Otherwise a replay that reads August's reviews before January's case events would raise false alarms; so the alerts
+    of a replay are a function of what was published, not of how topics interleave.
     """
 
     def __init__(
@@ -85,7 +87,9 @@ class Timers:
         """Tick for ever."""
         while True:
             await asyncio.sleep(INTERVAL)
-            if not self._clock.by_events or (self._quiet.idle and not self.up_to_date):
+            if not self._clock.by_events or (
+                self._quiet.idle and not self.up_to_date and await self._quiet.group_idle()
+            ):
                 await self.tick()
             else:
                 async with self._ticking:

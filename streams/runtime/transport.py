@@ -1,4 +1,5 @@
-"""Faust's Kafka consumer, changed in two ways: it delivers chunks, and it commits only what it is told to.
+"""Faust's Kafka consumer, changed in three ways: it delivers chunks, commits only what it is told to, and passes over
+nothing amid rebalances.
 
 Stock Faust delivers one message a record and commits by itself what agents acknowledged. Here a fetch of a partition
 is one message (see chunks.py), agents acknowledge nothing, and `runtime/checkpoint.py` alone commits.
@@ -68,6 +69,44 @@ class ChunkedConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc
 
         coordinator._do_heartbeat = noted
 
+    async def seek_to_committed(self) -> Mapping[TP, int | None]:
+        """Put every partition back to where to go on from, and return what was committed.
+
+        aiokafka's leaves a partition where it is if nothing was committed of it. What was fetched of one amid a
+        rebalance, and so handed to nobody, would be passed over.
+        """
+        committed: Mapping[TP, int | None] = await self.call_thread(self._seek_to_committed)
+        return committed
+
+    async def _seek_to_committed(self) -> Mapping[TP, int | None]:
+        consumer = self._ensure_consumer()
+        if not consumer.assignment():
+            return {}
+        committed: Mapping[TP, int | None] = await consumer.seek_to_committed()
+        if untouched := [partition for partition, offset in committed.items() if not offset]:
+            await consumer.seek_to_beginning(*untouched)
+        return committed
+
+    async def group_lag(self, topic: str, partitions: int) -> int:
+        """Records of a topic that the group has not committed, whichever worker they are for.
+
+        Raises:
+            KafkaError: no broker tells.
+            TimeoutError: none did in `COMMIT_TIMEOUT` seconds.
+        """
+        lag: int = await self.call_thread(self._group_lag, topic, partitions)
+        return lag
+
+    async def _group_lag(self, topic: str, partitions: int) -> int:
+        consumer = self._ensure_consumer()
+        each = [aiokafka.TopicPartition(topic, number) for number in range(partitions)]
+        async with asyncio.timeout(COMMIT_TIMEOUT):
+            # consumer.committed() asks for one partition at a time.
+            committed = await consumer._coordinator.fetch_committed_offsets(each)
+            begins, ends = await consumer.beginning_offsets(each), await consumer.end_offsets(each)
+        done = {partition: offset for partition, (offset, _) in committed.items()}
+        return sum(ends[each] - max(begins[each], done.get(each, 0)) for each in ends)
+
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit, and say whether it was done. Unlike Faust's, it survives a broker that is away."""
         try:
@@ -90,6 +129,8 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._waiting = WaitingChunks()
+        self._rebalances = 0  # begun
+        self._sought = 0  # the rebalance after which partitions were last put where to go on from
 
     failure: str | None = None  # why this consumer cannot go on
     heard_at: float | None = None  # when the group last answered a heartbeat (monotonic seconds)
@@ -105,6 +146,32 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
             return None
         at: int | None = inner.last_poll_timestamp(partition)
         return at
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """A rebalance begins. Faust stops the flow as well, but not of a worker that has no partitions yet."""
+        self._rebalances += 1
+        self.stop_flow()
+        await super().on_partitions_revoked(revoked)
+
+    async def perform_seek(self) -> None:
+        """A rebalance is over: go on from what was committed."""
+        rebalance = self._rebalances
+        await super().perform_seek()
+        self._sought = rebalance
+
+    def resume_flow(self) -> None:
+        """Let records flow, but not if the next rebalance has begun since partitions were put where to go on from.
+
+        Faust does not look. It would hand over records amid that rebalance, before what is remembered of their
+        partitions is there, and forget what it has handed over when the rebalance ends.
+        """
+        if self._sought == self._rebalances:
+            super().resume_flow()
+
+    async def group_lag(self, topic: str, partitions: int) -> int:
+        """Records of a topic that the group has not committed, whichever worker they are for (see above)."""
+        lag: int = await self._thread.group_lag(topic, partitions)
+        return lag
 
     def _new_consumer_thread(self) -> ChunkedConsumerThread:
         return ChunkedConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -155,7 +222,7 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
         Partitions may go away meanwhile, as Faust's own getmany knows; the rebalance ends with the same.
         """
         try:
-            await self.perform_seek()
+            await super().perform_seek()
         except Exception as exc:
             self.log.warning("did not seek back, the rebalance under way will: %r", exc)
 
@@ -186,9 +253,16 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
         else:
             await self.wait_first(self.callback(message), self.suspend_flow.wait())
 
-    def take(self, chunk: Chunk) -> None:
-        """Note that its agent begins with a chunk."""
+    def take(self, chunk: Chunk) -> bool:
+        """Whether its agent may begin with a chunk; not amid a rebalance, or when one has gone by since.
+
+        Raises:
+            RuntimeError: what comes before it was never begun with (see chunks.py).
+        """
+        if not self.flow_active or chunk.generation != self.app.consumer_generation_id:
+            return False
         self._waiting.take(chunk)
+        return True
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Offsets between two messages are the inside of a chunk, not a gap to be committed."""

@@ -4,9 +4,11 @@ import random
 import re
 import signal
 import time
+import zlib
 from collections.abc import Callable
 
 import pytest
+from aiokafka.partitioner import murmur2
 
 from tests.house import House, WorkerProcess, until
 from tests.services.load import district, finish, furnish, publishing
@@ -111,3 +113,44 @@ def entries(worker: WorkerProcess, *, own: bool = False) -> float:
         for sample, value in worker.metrics().items()
         if sample.startswith(name) and (sample == f'{name}{{state="standby"}}') != own
     )
+
+
+def test_an_event_waits_for_a_review_that_another_worker_has_yet_to_read(new_house: Make) -> None:
+    house = new_house(HCP_CLOCK="event", HCP_SESSION_TIMEOUT="20")
+    left, other = house.start(), house.start()
+    until("both have their share", lambda: [len(worker.lags()) for worker in (left, other)] == [16, 16])
+    ours, others = left.lags(), other.lags()
+    other.process.send_signal(signal.SIGSTOP)
+    case_id = key_in(ours, "haochaping-case-inputs", zlib.crc32)
+    later = case_id + "-" + key_in(ours, "reviews.enriched", lambda key: zlib.crc32(case_id.encode() + b"-" + key))
+    bad = {"review_id": case_id, "occurred_at": "2026-05-12T10:00:00+08:00", "rating": 1, "channel": "web"}
+    called_back = {"event_id": "e1", "case_id": case_id, "type": "called_back", "at": "2026-05-12T15:00:00+08:00"}
+    in_june = bad | {"review_id": later, "occurred_at": "2026-06-30T10:00:00+08:00", "rating": 5}
+    house.publish("reviews", [bad], keys=[key_in(others, "reviews", murmur2).encode()])
+    house.publish("cases.events", [called_back], keys=[key_in(ours, "cases.events", murmur2).encode()])
+    house.publish("reviews", [in_june], keys=[key_in(ours, "reviews", murmur2).encode()])
+    until("the event waits", lambda: house.read("haochaping-case-inputs"))
+    time.sleep(3)  # the event's seven days are over, and the worker that has it has nothing to do
+    assert not any(left.lags().values())
+    other.process.send_signal(signal.SIGCONT)
+    until("the case is open", lambda: case_id in house.newest("cases"))
+    house.settle(left)
+    assert house.newest("cases")[case_id]["called_back_at"] == called_back["at"]
+    assert house.rejected() == []
+
+
+def test_the_first_records_of_a_partition_may_come_amid_a_rebalance(new_house: Make) -> None:
+    house = new_house(HCP_CLOCK="event")
+    left, other = house.start(), house.start()
+    until("both have their share", lambda: [len(worker.lags()) for worker in (left, other)] == [16, 16])
+    others = other.lags()
+    other.process.send_signal(signal.SIGSTOP)
+    first = {"review_id": "first", "occurred_at": "2026-05-12T10:00:00+08:00", "rating": 5, "channel": "web"}
+    house.publish("reviews", [first], keys=[key_in(others, "reviews", murmur2).encode()])
+    until("the worker that is left has read it", lambda: house.read("reviews.enriched"))
+
+
+def key_in(lags: dict[str, float], topic: str, hashed: Callable[[bytes], int]) -> str:
+    """A key whose partition is among these."""
+    owned = {int(each) for each in re.findall(rf'partition="(\d+)",topic="[^"]*{re.escape(topic)}"', " ".join(lags))}
+    return next(key for key in (f"R-{n}" for n in range(1000)) if (hashed(key.encode()) & 0x7FFFFFFF) % 4 in owned)

@@ -137,6 +137,21 @@ async def test_a_commit_that_failed_is_made_up_for_though_nothing_more_comes(
     assert checkpoint.idle
 
 
+async def test_what_was_sent_before_partitions_went_away_must_arrive_before_anything_is_committed(
+    stage: Stage, checkpoint: Checkpoint
+) -> None:
+    """A memory that is kept has it, so to read its chunk again does not send it again."""
+    await checkpoint.add(outbox(), chunk(0, 9))
+    checkpoint.abandon()
+    lost, stage.acknowledge = stage.acknowledge, asyncio.get_running_loop().create_future()
+    stage.acknowledge.set_result(None)
+    await checkpoint.add(outbox(), chunk(0, 9))
+    lost.set_exception(TimeoutError())
+    with pytest.raises(TimeoutError):
+        await checkpoint.flush()
+    assert stage.happened == ["sent", "sent"]
+
+
 async def test_what_was_abandoned_is_never_committed(stage: Stage, checkpoint: Checkpoint) -> None:
     await checkpoint.add(outbox(), chunk(0, 9))
     stage.acknowledge.set_result(None)
@@ -151,7 +166,9 @@ async def test_what_was_abandoned_is_never_committed(stage: Stage, checkpoint: C
     assert waiting.cancelled()
 
 
-async def test_a_chunk_sent_while_its_partition_went_away_leaves_no_trace(stage: Stage, checkpoint: Checkpoint) -> None:
+async def test_of_a_chunk_sent_while_its_partition_went_away_nothing_is_written_or_committed(
+    stage: Stage, checkpoint: Checkpoint
+) -> None:
     gate = asyncio.Event()
     send = stage.send
 
@@ -165,6 +182,10 @@ async def test_a_chunk_sent_while_its_partition_went_away_leaves_no_trace(stage:
     checkpoint.abandon()
     gate.set()
     await adding
+    stage.acknowledge.set_result(None)
+    stage.sink.set_result(None)
+    await checkpoint.flush()
+    assert stage.happened == ["sent", "sink got 0"]
     assert checkpoint.idle
 
 

@@ -68,9 +68,12 @@ def test_it_is_full_until_an_agent_begins(waiting: WaitingChunks) -> None:
     assert not waiting.full(1)
 
 
-def test_what_was_handed_over_before_a_chunk_its_agent_has_begun_with_is_not_waited_for(waiting: WaitingChunks) -> None:
-    waiting.add("reviews", 0, records(0, MAX_WAITING), 1)
-    later = waiting.add("reviews", 0, records(MAX_WAITING, 1), 1)
+def test_a_chunk_is_not_begun_with_before_the_one_that_was_handed_over_first(waiting: WaitingChunks) -> None:
+    first = waiting.add("reviews", 0, records(0, MAX_CHUNK), 1)
+    later = waiting.add("reviews", 0, records(MAX_CHUNK, 1), 1)
+    assert first is not None
     assert later is not None
+    with pytest.raises(RuntimeError, match="no agent was given reviews/0 from 0 on"):
+        waiting.take(later)
+    waiting.take(first)
     waiting.take(later)
-    assert not waiting.full(1)

@@ -37,3 +37,42 @@ def test_who_waits_for_partitions_gives_the_group_time_to_share_them_out() -> No
     patience = SETTINGS.stall_timeout + SETTINGS.session_timeout + SETTINGS.rebalance_timeout
     with pytest.raises(HaochapingError, match="has not got its partitions or their state"):
         pulse(idle_for=patience + 1, recovered=False)._check_progress()
+
+
+async def test_the_group_is_idle_when_no_topic_has_anything_left_for_any_worker() -> None:
+    made = pulse(idle_for=1, recovered=True)
+    left, asked = {"reviews": 0, "case-inputs": 7}, []
+
+    async def group_lag(topic: str, partitions: int) -> int:
+        asked.append((topic, partitions))
+        return left[topic]
+
+    worker: Any = made._worker
+    worker.agents = [SimpleNamespace(topic=topic) for topic in left]
+    worker.partitions = {"reviews": 4, "case-inputs": 2}
+    worker.app.consumer.group_lag = group_lag
+    worker.checkpoint.flushed_at = made._busy_at = time.monotonic() - 1
+    made.lag = 0
+    assert not await made.group_idle()
+    left["case-inputs"] = 0
+    assert not made.group_was_idle, "nobody has looked since"
+    assert await made.group_idle()
+    assert made.group_was_idle
+    assert asked == 2 * [("reviews", 4), ("case-inputs", 2)], "in the order of a review's way"
+    made.lag = 1
+    assert not made.group_was_idle
+    assert not await made.group_idle()
+
+
+async def test_of_a_broker_that_does_not_answer_nothing_is_concluded() -> None:
+    made = pulse(idle_for=1, recovered=True)
+
+    async def group_lag(topic: str, partitions: int) -> int:
+        raise TimeoutError
+
+    worker: Any = made._worker
+    worker.agents, worker.partitions = [SimpleNamespace(topic="reviews")], {"reviews": 4}
+    worker.app.consumer.group_lag = group_lag
+    worker.checkpoint.flushed_at = made._busy_at = time.monotonic() - 1
+    made.lag = 0
+    assert not await made.group_idle()

@@ -159,11 +159,12 @@ async def test_a_worker_takes_its_turn_before_it_gives_an_agent_input(
 ) -> None:
     worker: Any = object.__new__(Worker)
     taken: list[Chunk] = []
-    worker.app = SimpleNamespace(
-        flow_control=SimpleNamespace(is_active=lambda: True),
-        consumer_generation_id=1,
-        consumer=SimpleNamespace(take=taken.append),
-    )
+
+    def take(chunk: Chunk) -> bool:
+        taken.append(chunk)
+        return True
+
+    worker.app = SimpleNamespace(consumer=SimpleNamespace(take=take))
     worker.checkpoint, worker.timers, worker.partitions, worker.metrics = checkpoint, timers, COUNTS, Metrics()
     worker.agents, worker.baton = (agent,), Baton()
     async with timers.turn(agent, 0):  # type: ignore[arg-type]

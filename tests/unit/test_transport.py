@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError
 from faust.types import TP
 
 from streams.runtime.chunks import WaitingChunks
-from streams.runtime.transport import ChunkedConsumer
+from streams.runtime.transport import ChunkedConsumer, ChunkedConsumerThread
 
 
 def fetched_amid_a_rebalance() -> Any:
@@ -41,7 +43,7 @@ async def test_partitions_that_go_away_while_it_seeks_back_end_nothing() -> None
         sought.append(True)
         raise IllegalStateError("No current assignment for partition")
 
-    consumer.perform_seek = seek
+    consumer._read_offset, consumer.seek_to_committed = {}, seek
     assert [message async for message in consumer.getmany(1.0)] == []
     assert sought == [True]
 
@@ -70,3 +72,73 @@ async def test_what_ends_the_fetcher_is_noted_as_the_consumers_failure() -> None
     with pytest.raises(RuntimeError):
         await consumer._drain_messages(SimpleNamespace(should_stop=False))
     assert "hands records over has failed (RuntimeError('no more'))" in consumer.failure
+
+
+async def test_records_flow_only_once_partitions_stand_where_the_last_rebalance_wants_them() -> None:
+    consumer, flowing = fetched_amid_a_rebalance(), asyncio.Event()
+    gate: asyncio.Queue[None] = asyncio.Queue()
+
+    async def seek() -> dict[TP, int | None]:
+        await gate.get()
+        return {}
+
+    async def revoked(partitions: set[TP]) -> None: ...
+
+    made: dict[str, Any] = {
+        "app": SimpleNamespace(consumer_generation_id=3, _start_span_from_rebalancing=lambda name: nullcontext()),
+        "can_resume_flow": flowing,
+        "suspend_flow": asyncio.Event(),
+        "seek_to_committed": seek,
+        "diag": SimpleNamespace(set_flag=str, unset_flag=str),  # mode's, of no interest here
+        "_rebalances": 0,
+        "_read_offset": {},
+        "_committed_offset": {},
+        "_active_partitions": set(),
+        "_paused_partitions": set(),
+        "_on_partitions_revoked": revoked,
+    }
+    for name, value in made.items():
+        setattr(consumer, name, value)
+
+    await consumer.on_partitions_revoked(set())
+    late = asyncio.create_task(consumer.perform_seek())
+    await asyncio.sleep(0)
+    await consumer.on_partitions_revoked(set())
+    gate.put_nowait(None)
+    await late
+    consumer.resume_flow()
+    assert not flowing.is_set(), "the next rebalance has begun"
+    gate.put_nowait(None)
+    await consumer.perform_seek()
+    consumer.resume_flow()
+    assert flowing.is_set()
+
+
+async def test_an_agent_begins_with_nothing_amid_a_rebalance_or_after_it() -> None:
+    consumer = fetched_amid_a_rebalance()
+    chunk = consumer._waiting.add("reviews", 0, [SimpleNamespace(offset=0)], 3)
+    assert not consumer.take(chunk)
+    consumer.flow_active = True
+    assert consumer.take(chunk)
+    consumer.app.consumer_generation_id = 4
+    assert not consumer.take(chunk)
+
+
+async def test_a_partition_of_which_nothing_was_committed_is_put_back_too() -> None:
+    done, untouched = TopicPartition("reviews", 0), TopicPartition("reviews", 1)
+    begun: list[TopicPartition] = []
+
+    class Inner:
+        def assignment(self) -> set[TopicPartition]:
+            return {done, untouched}
+
+        async def seek_to_committed(self) -> dict[TopicPartition, int | None]:
+            return {done: 5, untouched: None}
+
+        async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
+            begun.extend(partitions)
+
+    thread: Any = object.__new__(ChunkedConsumerThread)
+    thread._ensure_consumer = Inner
+    assert await thread._seek_to_committed() == {done: 5, untouched: None}
+    assert begun == [untouched]
