@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -165,23 +166,36 @@ class House:
         until("the worker is idle", lambda: worker.state().get("idle"), 120)
 
     def publish(
-        self, topic: str, records: Iterable[Mapping[str, Any] | bytes], keys: list[bytes] | None = None
+        self,
+        topic: str,
+        records: Iterable[Mapping[str, Any] | bytes],
+        keys: list[bytes] | None = None,
+        at: datetime | None = None,
     ) -> None:
-        """Send records (dicts, or bytes as they stand) in order, keyed by their ids unless keys are given."""
+        """Send records (dicts, or bytes as they stand) in order, keyed by their ids unless keys are given.
+
+        Kafka is told that they were published `at` that instant; now, unless given.
+        """
         entries: list[tuple[str, bytes | None, Mapping[str, Any] | bytes]] = []
         for number, record in enumerate(records):
             key = record[KEYS[topic]].encode() if isinstance(record, Mapping) else None
             entries.append((topic, keys[number] if keys else key, record))
-        self.publish_all(entries)
+        self.publish_all(entries, at=at)
 
     def publish_all(
-        self, entries: Iterable[tuple[str, bytes | None, Mapping[str, Any] | bytes]], seconds: float = 0
+        self,
+        entries: Iterable[tuple[str, bytes | None, Mapping[str, Any] | bytes]],
+        seconds: float = 0,
+        at: datetime | None = None,
     ) -> None:
         """Send (topic, key, record), spread evenly over so many seconds. A broker that is away is waited for."""
-        asyncio.run(self._publish(list(entries), seconds))
+        asyncio.run(self._publish(list(entries), seconds, at and int(at.timestamp() * 1000)))
 
     async def _publish(
-        self, entries: Sequence[tuple[str, bytes | None, Mapping[str, Any] | bytes]], seconds: float
+        self,
+        entries: Sequence[tuple[str, bytes | None, Mapping[str, Any] | bytes]],
+        seconds: float,
+        timestamp_ms: int | None,
     ) -> None:
         producer = AIOKafkaProducer(
             bootstrap_servers=self.bootstrap,
@@ -197,7 +211,7 @@ class House:
                 if seconds and number % 50 == 0:
                     await asyncio.sleep(max(0.0, started + seconds * number / len(entries) - time.monotonic()))
                 value = record if isinstance(record, bytes) else orjson.dumps(record)
-                acks.append(await producer.send(self.prefix + topic, value, key=key))
+                acks.append(await producer.send(self.prefix + topic, value, key=key, timestamp_ms=timestamp_ms))
             await producer.flush()
             for ack in acks:  # one that failed must not be missing in silence
                 await ack

@@ -180,18 +180,20 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
         if self._waiting.full(self.app.consumer_generation_id):
             await self.sleep(LOOK_AGAIN)
             return
-        records, active = await self._wait_next_records(timeout)
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        rebalance = self._rebalances
+        records, _ = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
         if not records or self.should_stop:
             return
-        if not self.flow_active:
+        # Asked for before a rebalance they may be of a partition that is new to us, or come from before it was sought.
+        if not self.flow_active or self._rebalances != rebalance:
             await self._seek_back()
             return
         for tp, batch in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
-            if active is not None and tp not in active and tp not in self._buffered_partitions:
-                continue
             last, read = batch[-1], self._read_offset[tp]
             if read is not None and last.offset < read:
                 continue  # before it is a chunk that waits: what comes behind would join what nobody is given

@@ -280,6 +280,18 @@ def test_daily_figures_add_up_for_every_dimension(new_house: Make, changed: dict
     assert all(row["difference"] == 0 for row in worker.view("bi_reconcile"))
 
 
+def test_on_the_wall_clock_an_event_without_a_case_is_refused_after_seven_days(new_house: Make) -> None:
+    house = new_house()
+    furnish(house)
+    worker = house.start()
+    now = datetime.now(UTC)
+    house.publish("cases.events", [event("early", "called_back", now.isoformat())], at=now - timedelta(days=6))
+    house.publish("cases.events", [event("nobody", "called_back", now.isoformat())], at=now - timedelta(days=8))
+    ((headers, key, _),) = until("it is refused", house.rejected)
+    assert (headers["hcp-reason"], key) == ("unknown_case", b"nobody")
+    assert worker.metrics()['haochaping_rejected_total{reason="unknown_case"}'] == 1
+
+
 def test_on_the_wall_clock_a_deadline_fires_when_its_moment_comes(new_house: Make) -> None:
     house = new_house()  # HCP_CLOCK=wall is the default
     furnish(house)

@@ -15,14 +15,15 @@ from streams.runtime.chunks import WaitingChunks
 from streams.runtime.transport import ChunkedConsumer, ChunkedConsumerThread
 
 
-def fetched_amid_a_rebalance() -> Any:
-    """A consumer that has fetched records while no agent may have any."""
+def fetching() -> Any:
+    """A consumer whose next fetch comes when no agent may have any of it."""
     consumer = object.__new__(ChunkedConsumer)
     made: dict[str, Any] = {
         "app": SimpleNamespace(consumer_generation_id=3),
-        "flow_active": False,
+        "flow_active": True,
         "log": logging.getLogger("test"),
         "_waiting": WaitingChunks(),
+        "_rebalances": 0,
         "_stopped": asyncio.Event(),
         "_crashed": asyncio.Event(),
     }
@@ -30,6 +31,7 @@ def fetched_amid_a_rebalance() -> Any:
         setattr(consumer, name, value)
 
     async def records(timeout: float) -> Any:
+        consumer.flow_active = False
         return {("reviews", 0): [SimpleNamespace(offset=1)]}, None
 
     consumer._wait_next_records = records
@@ -37,7 +39,7 @@ def fetched_amid_a_rebalance() -> Any:
 
 
 async def test_partitions_that_go_away_while_it_seeks_back_end_nothing() -> None:
-    consumer, sought = fetched_amid_a_rebalance(), []
+    consumer, sought = fetching(), []
 
     async def seek() -> None:
         sought.append(True)
@@ -49,8 +51,8 @@ async def test_partitions_that_go_away_while_it_seeks_back_end_nothing() -> None
 
 
 async def test_what_was_read_before_is_no_chunk_for_what_comes_behind_to_join() -> None:
-    consumer = fetched_amid_a_rebalance()
-    consumer.flow_active, consumer._read_offset = True, {("reviews", 0): 5}
+    consumer = fetching()
+    consumer._read_offset = {("reviews", 0): 5}
     fetches = [[3, 4], [5, 6]]
 
     async def records(timeout: float) -> Any:
@@ -67,7 +69,7 @@ async def test_what_ends_the_fetcher_is_noted_as_the_consumers_failure() -> None
     async def fails(timeout: float) -> None:
         raise RuntimeError("no more")
 
-    consumer = fetched_amid_a_rebalance()
+    consumer = fetching()
     consumer._wait_next_records = fails
     with pytest.raises(RuntimeError):
         await consumer._drain_messages(SimpleNamespace(should_stop=False))
@@ -75,7 +77,7 @@ async def test_what_ends_the_fetcher_is_noted_as_the_consumers_failure() -> None
 
 
 async def test_records_flow_only_once_partitions_stand_where_the_last_rebalance_wants_them() -> None:
-    consumer, flowing = fetched_amid_a_rebalance(), asyncio.Event()
+    consumer, flowing = fetching(), asyncio.Event()
     gate: asyncio.Queue[None] = asyncio.Queue()
 
     async def seek() -> dict[TP, int | None]:
@@ -90,7 +92,6 @@ async def test_records_flow_only_once_partitions_stand_where_the_last_rebalance_
         "suspend_flow": asyncio.Event(),
         "seek_to_committed": seek,
         "diag": SimpleNamespace(set_flag=str, unset_flag=str),  # mode's, of no interest here
-        "_rebalances": 0,
         "_read_offset": {},
         "_committed_offset": {},
         "_active_partitions": set(),
@@ -114,9 +115,27 @@ async def test_records_flow_only_once_partitions_stand_where_the_last_rebalance_
     assert flowing.is_set()
 
 
+async def test_records_asked_for_before_a_rebalance_are_read_again_after_it() -> None:
+    consumer, sought = fetching(), []
+
+    async def seek() -> dict[TP, int | None]:
+        sought.append(True)
+        return {}
+
+    async def records(timeout: float) -> Any:
+        consumer._rebalances += 1  # begins and ends meanwhile
+        return {TP("reviews", 0): [SimpleNamespace(offset=1, timestamp=0, timestamp_type=0)]}, set()
+
+    consumer._read_offset, consumer._committed_offset = {TP("reviews", 0): None}, {}
+    consumer.seek_to_committed, consumer._wait_next_records = seek, records
+    assert [message async for message in consumer.getmany(1.0)] == []
+    assert sought == [True]
+
+
 async def test_an_agent_begins_with_nothing_amid_a_rebalance_or_after_it() -> None:
-    consumer = fetched_amid_a_rebalance()
+    consumer = fetching()
     chunk = consumer._waiting.add("reviews", 0, [SimpleNamespace(offset=0)], 3)
+    consumer.flow_active = False
     assert not consumer.take(chunk)
     consumer.flow_active = True
     assert consumer.take(chunk)
