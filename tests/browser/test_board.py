@@ -389,6 +389,15 @@ async def test_what_happened_while_the_stream_was_broken_is_shown(worker: Worker
     await expect(page.locator("#link")).to_have_attribute("data-link", "live", timeout=10_000)
 
 
+async def test_what_another_worker_did_is_shown_though_this_one_tells_nothing_of_it(
+    worker: Worker, open_board: Open
+) -> None:
+    page = await open_board()
+    await expect(page.locator("#link")).to_have_attribute("data-link", "live")
+    worker.district.alerts.append(worker.district.alert("trend:queue:2026-W35", hours=0, title="别处的趋势"))
+    await expect(page.locator("#alerts-list")).to_contain_text("别处的趋势", timeout=20_000)
+
+
 async def test_a_recovering_worker_and_a_view_that_fails_are_said_to(worker: Worker, open_board: Open) -> None:
     worker.readiness = {"ready": False, "lag": 41_000, "idle": False}
     worker.broken["bi_cases"] = "the database does not answer"

@@ -148,7 +148,7 @@ def test_what_was_published_just_before_a_rebalance_is_read_after_it(new_house: 
     review = {"occurred_at": "2026-05-12T10:00:00+08:00", "rating": 5, "channel": "web"}
     if known:
         house.publish("reviews", [review | {"review_id": f"r{number}"} for number in range(100)])
-        until("all of it is committed", lambda: all(done == end for done, end in house.progress("reviews").values()))
+        until("it is committed", lambda: sum(done for done, _ in house.progress("reviews").values()) == 100)
     key = key_in(other.lags(), "reviews", murmur2)
     before = len(house.read("reviews.enriched"))
     other.process.send_signal(signal.SIGSTOP)
