@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError
+from aiokafka.structs import OffsetAndMetadata
 from faust.types import TP
 
 from streams.runtime.chunks import WaitingChunks
@@ -161,3 +162,26 @@ async def test_a_partition_of_which_nothing_was_committed_is_put_back_too() -> N
     thread._ensure_consumer = Inner
     assert await thread._seek_to_committed() == {done: 5, untouched: None}
     assert begun == [untouched]
+
+
+async def test_the_lag_of_the_group_is_that_of_every_partition_whoever_has_it() -> None:
+    begins, ends, committed = (3, 0, 0, 0), (10, 4, 5, 2), (None, None, 5, 3)  # of the last an embedded broker tells
+
+    class Inner:
+        _coordinator: Any
+
+        async def fetch_committed_offsets(self, each: list[TopicPartition]) -> dict[TopicPartition, Any]:
+            found = zip(each, committed, strict=True)
+            return {partition: OffsetAndMetadata(offset, "") for partition, offset in found if offset is not None}
+
+        async def beginning_offsets(self, each: list[TopicPartition]) -> dict[TopicPartition, int]:
+            return dict(zip(each, begins, strict=True))
+
+        async def end_offsets(self, each: list[TopicPartition]) -> dict[TopicPartition, int]:
+            return dict(zip(each, ends, strict=True))
+
+    inner = Inner()
+    inner._coordinator = inner
+    thread: Any = object.__new__(ChunkedConsumerThread)
+    thread._ensure_consumer = lambda: inner
+    assert await thread._group_lag("reviews", 4) == (10 - 3) + 4
