@@ -132,7 +132,8 @@ class Checkpoint:
             self._epoch = Epoch()
             self._room.set()
             with self._metrics.step("acknowledge"):
-                await asyncio.gather(*epoch.acks)
+                # Shielded: a flush that is cut short must not take back what is on its way (see `abandon`).
+                await asyncio.gather(*map(asyncio.shield, epoch.acks))
             now = time.time()
             for oldest in epoch.oldest:
                 self._metrics.event_delay.observe(max(0.0, now - oldest))

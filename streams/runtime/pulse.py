@@ -25,6 +25,9 @@ INTERVAL = 0.25
 #: Seconds between looks at what costs more: state sizes, reconciliation.
 SLOW_INTERVAL = 10.0
 
+#: Seconds it may take to ask how far the whole group is: nobody else would notice that this worker is stuck meanwhile.
+GROUP_TIMEOUT = 10.0
+
 #: Seconds for which it counts that the whole group was seen idle: as long as it takes to be asked again, and more.
 FRESH = 5.0
 
@@ -79,10 +82,11 @@ class Pulse:
         worker = self._worker
         consumer: Any = worker.app.consumer
         try:
-            # In the order of a review's way: what comes of a record is published before the record is committed.
-            for agent in worker.agents:
-                if not self.idle or await consumer.group_lag(agent.topic, worker.partitions[agent.topic]):
-                    return False
+            async with asyncio.timeout(GROUP_TIMEOUT):
+                # In the order of a review's way: what comes of a record is published before the record is committed.
+                for agent in worker.agents:
+                    if not self.idle or await consumer.group_lag(agent.topic, worker.partitions[agent.topic]):
+                        return False
         except (KafkaError, TimeoutError) as exc:
             log.debug("whether the group is idle is not known: %r", exc)
             return False

@@ -223,10 +223,15 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
         """What was fetched amid a rebalance is not handed over, so read it again.
 
         Partitions may go away meanwhile, as Faust's own getmany knows; the rebalance ends with the same.
+
+        Raises:
+            Exception: it failed, and no rebalance is under way that would: the consumer cannot go on.
         """
         try:
             await super().perform_seek()
         except Exception as exc:
+            if self._sought == self._rebalances:
+                raise
             self.log.warning("did not seek back, the rebalance under way will: %r", exc)
 
     async def _drain_messages(self, fetcher: Any) -> None:

@@ -152,6 +152,19 @@ async def test_what_was_sent_before_partitions_went_away_must_arrive_before_anyt
     assert stage.happened == ["sent", "sent"]
 
 
+async def test_a_flush_cut_short_takes_nothing_back_that_is_on_its_way(stage: Stage, checkpoint: Checkpoint) -> None:
+    await checkpoint.add(outbox(), chunk(0, 9))
+    flush = asyncio.create_task(checkpoint.flush())
+    await asyncio.sleep(0.01)
+    flush.cancel()
+    await asyncio.gather(flush, return_exceptions=True)
+    checkpoint.abandon()
+    stage.acknowledge.set_result(None)
+    stage.sink.set_result(None)
+    await checkpoint.flush()
+    assert stage.happened == ["sent", "sink got 0"]
+
+
 async def test_what_was_abandoned_is_never_committed(stage: Stage, checkpoint: Checkpoint) -> None:
     await checkpoint.add(outbox(), chunk(0, 9))
     stage.acknowledge.set_result(None)

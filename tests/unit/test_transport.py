@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import IllegalStateError, KafkaTimeoutError
 from aiokafka.structs import OffsetAndMetadata
 from faust.types import TP
 
@@ -24,7 +24,8 @@ def fetching() -> Any:
         "flow_active": True,
         "log": logging.getLogger("test"),
         "_waiting": WaitingChunks(),
-        "_rebalances": 0,
+        "_rebalances": 1,
+        "_sought": 1,
         "_stopped": asyncio.Event(),
         "_crashed": asyncio.Event(),
     }
@@ -41,6 +42,7 @@ def fetching() -> Any:
 
 async def test_partitions_that_go_away_while_it_seeks_back_end_nothing() -> None:
     consumer, sought = fetching(), []
+    consumer._rebalances += 1
 
     async def seek() -> None:
         sought.append(True)
@@ -64,6 +66,18 @@ async def test_what_was_read_before_is_no_chunk_for_what_comes_behind_to_join() 
     assert [message async for message in consumer.getmany(1.0)] == []
     ((_, message),) = [message async for message in consumer.getmany(1.0)]
     assert [record.offset for record in message.value.records] == [5, 6]
+
+
+async def test_who_cannot_seek_back_after_a_rebalance_does_not_go_on() -> None:
+    consumer = fetching()
+
+    async def seek() -> None:
+        raise KafkaTimeoutError
+
+    consumer._read_offset, consumer.seek_to_committed = {}, seek
+    with pytest.raises(KafkaTimeoutError):
+        await consumer._drain_messages(SimpleNamespace(should_stop=False))
+    assert "KafkaTimeoutError" in consumer.failure
 
 
 async def test_what_ends_the_fetcher_is_noted_as_the_consumers_failure() -> None:
