@@ -14,6 +14,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from streams.errors import HaochapingError
@@ -32,6 +33,10 @@ INTERVAL = 0.25
 MAX_RECORDS = 40_000
 
 Commit = Callable[[Mapping[tuple[str, int], int]], Awaitable[bool]]
+
+
+class CutShort(HaochapingError):
+    """An earlier flush did not end: only what was committed before it is safe."""
 
 
 class Epoch:
@@ -120,13 +125,13 @@ class Checkpoint:
         """Make what has been processed so far safe.
 
         Raises:
-            HaochapingError: an earlier flush was cut short: only what was committed before it is safe.
+            CutShort: an earlier flush was.
         """
         async with self._flushing:
             if self._epoch.empty and not self._owed:
                 return
             if self._cut:
-                raise HaochapingError("an earlier checkpoint was cut short")
+                raise CutShort("an earlier checkpoint was cut short")
             self._cut = True
             self._current = epoch = self._epoch
             self._epoch = Epoch()
@@ -163,7 +168,10 @@ class Checkpoint:
         """Flush for ever."""
         while True:
             await asyncio.sleep(INTERVAL)
-            await self.flush()
+            # Whoever cuts a flush short, because partitions go away, abandons its epoch right after; we may have waited
+            # for its end, and be quicker.
+            with suppress(CutShort):
+                await self.flush()
 
     def abandon(self) -> None:
         """Forget what is not safe: its partitions are another's now, who will read it again."""

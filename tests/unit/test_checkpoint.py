@@ -165,6 +165,29 @@ async def test_a_flush_cut_short_takes_nothing_back_that_is_on_its_way(stage: St
     assert stage.happened == ["sent", "sink got 0"]
 
 
+async def test_a_flush_cut_short_while_the_next_waits_for_it_ends_nothing(
+    stage: Stage, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Partitions go away before the checkpoint is done, which the one that runs for ever waits for."""
+    monkeypatch.setattr("streams.runtime.checkpoint.INTERVAL", 0.01)
+    await checkpoint.add(outbox(), chunk(0, 9))
+    last = asyncio.create_task(checkpoint.finish())
+    await asyncio.sleep(0)
+    running = asyncio.create_task(checkpoint.run())
+    await checkpoint.add(outbox(), chunk(10, 19))
+    await asyncio.sleep(0.05)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(last, 0.01)
+    checkpoint.abandon()
+    stage.acknowledge.set_result(None)
+    stage.sink.set_result(None)
+    await asyncio.sleep(0.05)
+    await checkpoint.add(outbox(), chunk(0, 9))
+    await asyncio.sleep(0.05)
+    assert stage.happened[-1] == "committed {('in', 0): 10}"
+    running.cancel()
+
+
 async def test_what_was_abandoned_is_never_committed(stage: Stage, checkpoint: Checkpoint) -> None:
     await checkpoint.add(outbox(), chunk(0, 9))
     stage.acknowledge.set_result(None)
