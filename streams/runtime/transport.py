@@ -105,7 +105,7 @@ class ChunkedConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc
             committed = await consumer._coordinator.fetch_committed_offsets(each)
             begins, ends = await asyncio.gather(consumer.beginning_offsets(each), consumer.end_offsets(each))
         done = {partition: offset for partition, (offset, _) in committed.items()}
-        # Not below 0: the embedded broker tells an end before the last batch. It has one worker, which knows better.
+        # Not below 0: the embedded broker tells too low an end (`_ends` in cli/doctor.py). Its one worker knows better.
         return sum(max(0, ends[each] - max(begins[each], done.get(each, 0))) for each in ends)
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
