@@ -8,9 +8,10 @@ read:
     "排号": {"calling": 0.31, "queue": 0.58}
 """
 
+import sys
+from array import array
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from operator import add
 from pathlib import Path
 from typing import Self
 
@@ -25,11 +26,27 @@ _LANE = 32
 _SCALE = 1_000_000
 
 
-def signs_of(text: str) -> set[str]:
-    """The signs of a text (normalised) and its pairs of neighbouring signs: what weights are learned for."""
-    signs = set(text)
-    signs.update(map(add, text, text[1:]))
-    return signs
+_UTF_16 = f"utf-16-{sys.byteorder[0]}e"
+
+
+def _codes_of(text: str) -> set[int]:
+    """The signs of a text (normalised) and its pairs of neighbouring signs, as integers: 16 bits a sign.
+
+    A text's bytes read at every second place as integers of two and of four are just these. To take it to pieces and
+    join them to pairs costs twice as much (8 µs of a comment's 50).
+    """
+    units = text.encode(_UTF_16, "surrogatepass")
+    length = len(units)
+    return {
+        *array("H", units),
+        *array("I", units[: length & ~3]),
+        *array("I", units[2 : 2 + (length - 2 & ~3)]),
+    }
+
+
+def _code(signs: str) -> int:
+    """The integer that a sign or a pair of signs is in a text."""
+    return int.from_bytes(signs.encode(_UTF_16, "surrogatepass"), sys.byteorder)
 
 
 class Likeness:
@@ -58,7 +75,7 @@ class Likeness:
         def packed(by_category: Mapping[str, float]) -> int:
             return sum(round(weight * _SCALE) << (_LANE * places[name]) for name, weight in by_category.items())
 
-        self._weights = {signs: packed(each) for signs, each in weights.items()}
+        self._weights = {_code(signs): packed(each) for signs, each in weights.items()}
         self._trust = [packed(trust[name]) for name in categories]
         self._cleared = [packed(cleared.get(name, {})) for name in categories]
         self._nothing = packed(nothing)
@@ -78,7 +95,7 @@ class Likeness:
         """The categories of a text (normalised), as bits; the lexicon says `found`, and `cleared` of praise."""
         if len(text) > LONGEST:
             return found
-        total = sum(filter(None, map(self._weights.get, signs_of(text))), self._known(found, cleared))
+        total = sum(filter(None, map(self._weights.get, _codes_of(text))), self._known(found, cleared))
         return self._bits(total & self._halves)
 
     def _sum_of_lexicon(self, found: int, cleared: int) -> int:

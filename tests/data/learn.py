@@ -8,6 +8,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 from score_comments import comments
@@ -16,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 from streams.rules.categories import CATEGORIES, LIKENESS, Lexicon, load_lexicon
 from streams.rules.clauses import normalise
-from streams.rules.likeness import LONGEST, signs_of
+from streams.rules.likeness import LONGEST
 
 #: Seldom is not often enough to learn from, and what weighs next to nothing only makes the file long.
 SEEN_AT_LEAST, WEIGHS_AT_LEAST = 2, 0.15
@@ -45,6 +46,11 @@ def features(comment: dict[str, Any], lexicon: Lexicon) -> dict[str, float]:
     cleared = [f"=not {name}" for name in lexicon.speaks_well_of(text)]
     found = lexicon.classify(comment.get("tags"), text)
     return dict.fromkeys([*signs_of(normalise(text)), *marks(found), *cleared], 1.0)
+
+
+def signs_of(text: str) -> set[str]:
+    """The signs of a text (normalised) and its pairs of neighbouring ones; none with an emoji, as in likeness.py."""
+    return {*text, *("".join(pair) for pair in pairwise(text) if max(pair) <= "\uffff")}
 
 
 def marks(found: Iterable[str]) -> list[str]:

@@ -1,5 +1,7 @@
 """What reviews complain about. Source: CONTRACT §3, Categories; DOMAIN, stories 1 to 3."""
 
+import doctest
+import re
 from pathlib import Path
 
 import pytest
@@ -339,3 +341,14 @@ def test_a_bad_file_is_refused_in_one_line_naming_file_and_entry(tmp_path: Path,
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(HaochapingError, match=r"nowhere\.toml: cannot be read"):
         load_lexicon(tmp_path / "nowhere.toml")
+
+
+def test_the_documents_example_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A district's own file, as docs/categories.md shows it, gives what is shown there."""
+    document = (Path(__file__).parents[2] / "docs" / "categories.md").read_text(encoding="utf-8")
+    blocks = dict(re.findall(r"```(toml|python)\n(.*?)```", document, re.DOTALL))
+    (tmp_path / "jinshan.toml").write_text(blocks["toml"], encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    example = doctest.DocTestParser().get_doctest(blocks["python"], {}, "docs/categories.md", None, None)
+    assert example.examples
+    assert doctest.DocTestRunner(verbose=False).run(example).failed == 0

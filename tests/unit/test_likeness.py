@@ -13,7 +13,13 @@ from streams.rules.likeness import LONGEST, Likeness
 
 NAMES = ("queue", "slow", "fees")
 QUEUE, SLOW, FEES = 1, 2, 4
-WEIGHTS = {"排号": {"queue": 3.0, "fees": -1.5}, "慢": {"slow": 2.5}, "钱": {"fees": 2.5}, "号": {"queue": -0.25}}
+WEIGHTS = {
+    "排号": {"queue": 3.0, "fees": -1.5},
+    "慢": {"slow": 2.5},
+    "钱": {"fees": 2.5},
+    "号": {"queue": -0.25},
+    "💰": {"fees": 2.5},
+}
 TRUST = {name: {name: 4.0} for name in NAMES} | {"slow": {"slow": 4.0, "queue": -0.5}}
 CLEARED = {"queue": {"queue": -3.0, "fees": 0.25}}
 BASE, NOTHING = dict.fromkeys(NAMES, -2.0), {"slow": -0.25}
@@ -40,6 +46,8 @@ def likeness() -> Likeness:
         ("排号呢", QUEUE | SLOW, QUEUE | SLOW),
         ("排了个号", QUEUE | SLOW, QUEUE | SLOW),
         ("排号" + "了" * LONGEST, SLOW, SLOW),
+        ("要💰", 0, FEES),
+        ("排号\ud83d", 0, QUEUE),  # half an emoji
     ],
 )
 def test_what_signs_say_adds_up(likeness: Likeness, text: str, found: int, decided: int) -> None:
