@@ -26,8 +26,49 @@ _FOR_PEOPLE = {
 }
 
 
+class _Connection:
+    """clickhouse-driver under a lock: a connection does one thing at a time. It reconnects after every failure."""
+
+    def __init__(self, client: Client, where: str) -> None:
+        self._client = client
+        self._where = where
+        self._lock = threading.Lock()
+
+    def do(self, call: Callable[[Client], T]) -> T:
+        """What the call returns.
+
+        Raises:
+            SinkUnavailable: the server does not answer, or says what may pass.
+            SinkError: it says what only a person can mend.
+        """
+        with self._lock:
+            try:
+                return call(self._client)
+            except ServerException as exc:
+                self._client.disconnect()
+                if exc.code in _FOR_PEOPLE:
+                    raise SinkError(f"ClickHouse at {self._where} {_FOR_PEOPLE[exc.code]}") from exc
+                said = str(exc.message).split("Stack trace")[0].strip().splitlines()[0][:300]
+                raise SinkUnavailable(f"ClickHouse at {self._where}: {said}") from exc
+            except TypeMismatchError:
+                self._client.disconnect()
+                raise  # a value of ours that no column takes: trying again would go on for ever
+            except (Error, OSError, EOFError) as exc:
+                self._client.disconnect()
+                said = str(exc).splitlines()[0][:300] if str(exc) else type(exc).__name__
+                raise SinkUnavailable(f"ClickHouse at {self._where} does not answer: {said}") from exc
+            except BaseException:
+                self._client.disconnect()  # whatever it was, half an answer may be on the wire
+                raise
+
+    def close(self) -> None:
+        """Disconnect."""
+        with self._lock:
+            self._client.disconnect()
+
+
 class ClickHouseSink:
-    """clickhouse-driver under one lock: a connection does one thing at a time. It reconnects after every failure."""
+    """A connection to write by, and one for all else: nobody's long query holds up what is made safe."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -51,16 +92,21 @@ class ClickHouseSink:
             "sync_request_timeout": CONNECT_TIMEOUT,
             "client_name": "haochaping",
         }
-        self._client = Client(database=self._database, **self._options)
-        self._lock = threading.Lock()
+        self._writes, self._reads = self._connection(self._database), self._connection(self._database)
         self._coarse_columns: dict[str, frozenset[str]] = {}
 
+    def _connection(self, database: str) -> _Connection:
+        return _Connection(Client(database=database, **self._options), self._where)
+
     def ping(self) -> None:
-        self._do(lambda: self._client.execute("SELECT 1"))
+        self._reads.do(lambda client: client.execute("SELECT 1"))
 
     def create_database(self) -> None:
-        with Client(database="default", **self._options) as client:
-            self._do(lambda: client.execute(f"CREATE DATABASE IF NOT EXISTS `{self._database}`"))
+        connection = self._connection("default")
+        try:
+            connection.do(lambda client: client.execute(f"CREATE DATABASE IF NOT EXISTS `{self._database}`"))
+        finally:
+            connection.close()
 
     def insert(self, table: str, columns: Columns) -> int:
         names = ", ".join(columns)
@@ -73,52 +119,30 @@ class ClickHouseSink:
                 [_seconds(value) for value in column] if name in coarse else column for name, column in columns.items()
             ]
         # Values go beside the statement: with inline VALUES an old server waits for more until the timeout.
-        return int(
-            self._do(lambda: self._client.execute(f"INSERT INTO {table} ({names}) VALUES", values, columnar=True))
-        )
+        statement = f"INSERT INTO {table} ({names}) VALUES"
+        return int(self._writes.do(lambda client: client.execute(statement, values, columnar=True)))
 
     def _coarse(self, table: str) -> frozenset[str]:
         """The columns of a table that know whole seconds only: it was made by a server before 20.1."""
         if table not in self._coarse_columns:
-            described = self.query(f"DESCRIBE TABLE {table}").rows
-            self._coarse_columns[table] = frozenset(name for name, type_, *_ in described if "DateTime(" in type_)
+            rows = self._writes.do(lambda client: client.execute(f"DESCRIBE TABLE {table}"))
+            self._coarse_columns[table] = frozenset(name for name, type_, *_ in rows if "DateTime(" in type_)
         return self._coarse_columns[table]
 
     def query(self, sql: str) -> Result:
-        rows, types = self._do(lambda: self._client.execute(sql, with_column_types=True))
+        rows, types = self._reads.do(lambda client: client.execute(sql, with_column_types=True))
         return Result([name for name, _ in types], rows)
 
     def command(self, sql: str) -> None:
-        self._do(lambda: self._client.execute(sql))
+        self._reads.do(lambda client: client.execute(sql))
 
     def server_version(self) -> tuple[int, int]:
         major, minor, *_ = str(self.query("SELECT version()").rows[0][0]).split(".")
         return int(major), int(minor)
 
     def close(self) -> None:
-        with self._lock:
-            self._client.disconnect()
-
-    def _do(self, call: Callable[[], T]) -> T:
-        with self._lock:
-            try:
-                return call()
-            except ServerException as exc:
-                self._client.disconnect()
-                if exc.code in _FOR_PEOPLE:
-                    raise SinkError(f"ClickHouse at {self._where} {_FOR_PEOPLE[exc.code]}") from exc
-                said = str(exc.message).split("Stack trace")[0].strip().splitlines()[0][:300]
-                raise SinkUnavailable(f"ClickHouse at {self._where}: {said}") from exc
-            except TypeMismatchError:
-                self._client.disconnect()
-                raise  # a value of ours that no column takes: trying again would go on for ever
-            except (Error, OSError, EOFError) as exc:
-                self._client.disconnect()
-                said = str(exc).splitlines()[0][:300] if str(exc) else type(exc).__name__
-                raise SinkUnavailable(f"ClickHouse at {self._where} does not answer: {said}") from exc
-            except BaseException:
-                self._client.disconnect()  # whatever it was, half an answer may be on the wire
-                raise
+        for connection in (self._writes, self._reads):
+            connection.close()
 
 
 def _seconds(value: Any) -> Any:

@@ -174,7 +174,7 @@ class Aggregate:
         self._refusals.refuse(out, Reason.CONFLICT, detail, place, key, record.value)
 
     def _open_case(self, record: Any, out: Outbox) -> None:
-        out.produce(self._case_inputs, record.key, record.value, ((KIND_HEADER, OPENING),), timestamp=record.timestamp)
+        out.produce(self._case_inputs, record.key, record.value, ((KIND_HEADER, OPENING),))
 
     def _count(self, news: Sequence[dict[str, Any]]) -> None:
         for (rating, channel), number in Counter(map(_RATED, news)).items():

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
+from itertools import takewhile
 from typing import Any
 
 import orjson
@@ -170,6 +171,8 @@ class AggregateMemory:
     def expire(self, keep_ms: int) -> Iterator[Message]:
         """Forget reviews that arrived more than `keep_ms` before the newest; changelog records that say so."""
         before = self._arrived - keep_ms
-        for key in [key for key, (arrived, _) in self._segments.items() if arrived < before]:
+        # In the order of arrival: behind the first that is young enough, all are.
+        old = [key for key, _ in takewhile(lambda each: each[1][0] < before, self._segments.items())]
+        for key in old:
             self._forget(key)
             yield key, None, [], None

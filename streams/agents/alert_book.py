@@ -124,7 +124,7 @@ class AlertBook:
             self.counts[alert.kind, alert.severity] += 1
 
     def _drop(self, owner: str, alert_id: str) -> None:
-        known = self._announced[owner].pop(alert_id, None)
+        known = self._announced.get(owner, {}).pop(alert_id, None)
         if known is not None and known.state == "firing":
             del self.firing[known.kind][alert_id]
             self.counts[known.kind, known.severity] -= 1

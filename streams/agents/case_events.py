@@ -7,7 +7,7 @@ import orjson
 from pydantic import ValidationError
 
 from streams.agents.aggregate import KIND_HEADER
-from streams.agents.refusals import Reason, Refusals
+from streams.agents.refusals import Reason, Refusals, too_large
 from streams.runtime.chunks import Chunk
 from streams.runtime.producer import Outbox
 from streams.schemas.case_event import CaseEvent
@@ -15,8 +15,8 @@ from streams.topics import Topics
 
 EVENT = b"event"
 
-#: The event's own key and place, should it be refused later for want of a case.
-SOURCE_KEY_HEADER, SOURCE_HEADER = "hcp-source-key", "hcp-source"
+#: The event's own key and place, should it be refused later for want of a case, and its timestamp (ms since the epoch).
+SOURCE_KEY_HEADER, SOURCE_HEADER, ARRIVED_HEADER = "hcp-source-key", "hcp-source", "hcp-arrived"
 
 
 def parse_event(value: bytes | None, zone: ZoneInfo) -> CaseEvent:
@@ -49,6 +49,9 @@ class CaseEvents:
 
     def _take(self, chunk: Chunk, record: Any, out: Outbox) -> bool:
         source = f"{chunk.topic}/{chunk.partition}/{record.offset}"
+        if detail := too_large(record):
+            self._refusals.refuse(out, Reason.TOO_LARGE, detail, source, record.key, record.value)
+            return False
         try:
             event = parse_event(record.value, self._zone)
         except orjson.JSONDecodeError as exc:
@@ -58,11 +61,15 @@ class CaseEvents:
             message = error["msg"].removeprefix("Value error, ")
             detail, reason = f"{'.'.join(map(str, error['loc'])) or 'record'}: {message}", Reason.SCHEMA
         else:
-            headers = [(KIND_HEADER, EVENT), (SOURCE_HEADER, source.encode())]
+            headers = [
+                (KIND_HEADER, EVENT),
+                (SOURCE_HEADER, source.encode()),
+                (ARRIVED_HEADER, b"%d" % record.timestamp),
+            ]
             if record.key is not None:
                 headers.append((SOURCE_KEY_HEADER, record.key))
             key = event.case_id.encode()
-            out.produce(self._case_inputs, key, record.value, headers, timestamp=record.timestamp)
+            out.produce(self._case_inputs, key, record.value, headers)
             return True
         self._refusals.refuse(out, reason, detail, source, record.key, record.value)
         return False

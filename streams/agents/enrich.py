@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, TypeVar
@@ -11,15 +11,14 @@ from zoneinfo import ZoneInfo
 import orjson
 from pydantic import ValidationError
 
-from streams.agents.refusals import Reason, Refusals
+from streams.agents.refusals import Reason, Refusals, too_large
 from streams.rules.categories import Lexicon, cause_of
 from streams.rules.enrichment import MAX_MATCHES, Match, Reference
-from streams.rules.local_time import LocalTime
+from streams.rules.local_time import LocalTime, instant
 from streams.rules.masking import mask
 from streams.runtime.chunks import Chunk
 from streams.runtime.producer import Message, Outbox
-from streams.schemas.fields import LAST_YEAR
-from streams.schemas.review import BAD_RATING, MAX_BYTES, REVIEWS, Review, Reviewer
+from streams.schemas.review import BAD_RATING, REVIEWS, Review, Reviewer
 from streams.topics import Topics, partition_of
 
 #: What the publisher sent: its hash (8 bytes), so that a resend is told from a conflict whatever the reference says by
@@ -34,8 +33,6 @@ AT_ONCE = 500
 #: How far a publisher's clock may run ahead of the broker's.
 FUTURE = timedelta(days=1)
 _FUTURE_MS = FUTURE.total_seconds() * 1000
-#: A publisher may give its records any timestamp; beyond this one no review is valid.
-_FAR_MS = datetime(LAST_YEAR, 1, 1, tzinfo=UTC).timestamp() * 1000
 
 T = TypeVar("T")
 
@@ -103,7 +100,7 @@ class Enrich:
         # Nearly every review is far from the future by its text already: only the others are looked at one by one.
         # Twelve hours, because when clocks are changed a later time may be written as an earlier one.
         oldest = min([record.timestamp for record in chunk.records])
-        surely = self._local.write(None, datetime.fromtimestamp(min(max(oldest, 0), _FAR_MS) / 1000, UTC) + FUTURE / 2)
+        surely = self._local.write(None, instant(oldest) + FUTURE / 2)
         if max(valid.occurred, default="") > surely:
             valid = valid.without(
                 lambda place: (
@@ -147,8 +144,7 @@ class Enrich:
         records: list[Any] = []
         for record in chunk.records:
             value = record.value or b""
-            if len(value) > MAX_BYTES:
-                detail = f"{len(value)} bytes; at most {MAX_BYTES} are taken"
+            if detail := too_large(record):
                 self._refuse(out, chunk, record, Reason.TOO_LARGE, detail)
                 continue
             try:
@@ -213,7 +209,8 @@ class Enrich:
             sent = content + place + b"%d" % record.offset
             if record.key != key:
                 sent += b"/" if record.key is None else b"/=" + record.key
-            message = (key, value, [(SENT_HEADER, sent)], record.timestamp)
+            # Not the publisher's timestamp: by it Kafka would delete what is sent of long ago before it is read.
+            message = (key, value, [(SENT_HEADER, sent)], None)
             enriched[partition_of(key, self._partitions)].append(message)
             messages.append(message)
         return messages

@@ -18,7 +18,7 @@ import orjson
 from sinks.schema import case_columns
 from streams.agents.aggregate import KIND_HEADER, OPENING
 from streams.agents.alert_book import Announcer, LocalJson
-from streams.agents.case_events import SOURCE_HEADER, SOURCE_KEY_HEADER, parse_event
+from streams.agents.case_events import ARRIVED_HEADER, SOURCE_HEADER, SOURCE_KEY_HEADER, parse_event
 from streams.agents.rectify_memory import CLOCK_KEY, OPENING_KEY, Dossier, Event, Look, News, RectifyMemory
 from streams.agents.refusals import Reason, Refusals
 from streams.agents.repeat import groups_of
@@ -26,6 +26,7 @@ from streams.metrics import Metrics
 from streams.rules.cases import Facts, case_of, gather
 from streams.rules.deadlines import DeadlineRules
 from streams.rules.history import Incident
+from streams.rules.local_time import instant
 from streams.rules.timers import alerts_of, moment_after, spans_of
 from streams.runtime.chunks import Chunk
 from streams.runtime.clock import BEGINNING, Clock
@@ -129,11 +130,13 @@ class Rectify:
                     record.value,
                     headers.get(SOURCE_KEY_HEADER),
                     headers[SOURCE_HEADER].decode(),
-                    datetime.fromtimestamp(record.timestamp / 1000, self._zone),
+                    instant(int(headers.get(ARRIVED_HEADER, record.timestamp))),
                 )
                 self._clock.observe(event.event.at)
                 case_id = event.event.case_id
                 new = memory.take(event)
+                if new is None:
+                    self._refuse_unless_same(event, memory.known(event), out)
                 key, value = event.changelog_key, event.pack()
             if new:
                 changelog.append((key, value, [], None))
@@ -145,6 +148,17 @@ class Rectify:
                 changelog.extend(memory.book.settle(case_id, alert))
         self._sink(news, out)
         changelog.extend(memory.expire(now, self._keep))
+
+    def _refuse_unless_same(self, event: Event, known: Event, out: Outbox) -> None:
+        """An event whose id was used before: sent again, or another one, which must not be lost in silence."""
+        if event.event == known.event:
+            self._metrics.duplicates.inc()
+            return
+        detail = (
+            f"event_id {event.event.event_id} of case {event.event.case_id} was taken before with other content: the "
+            "first one stands; give each event an id of its own"
+        )
+        self._refusals.refuse(out, Reason.CONFLICT, detail, event.source, event.key, event.value)
 
     # Time ------------------------------------------------------------------------------------------------------
 

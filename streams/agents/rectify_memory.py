@@ -186,6 +186,10 @@ class RectifyMemory:
             return True
         return False if event.offset == known.offset else None
 
+    def known(self, event: Event) -> Event:
+        """The one that was noted under its case and id."""
+        return self.dossiers[event.event.case_id].events[event.event.event_id]
+
 
 def _opening(review: dict[str, Any]) -> Opening:
     """The opening of a case, from the enriched bad review."""

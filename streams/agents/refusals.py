@@ -3,10 +3,12 @@
 from collections import deque
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 from streams.errors import HaochapingError
 from streams.metrics import Metrics
 from streams.runtime.producer import Outbox
+from streams.schemas.fields import MAX_BYTES
 
 #: How many of a partition's last records the limit looks at.
 LIMIT_RECORDS = 1000
@@ -21,6 +23,12 @@ class Reason(StrEnum):
     FUTURE = "future"
     CONFLICT = "conflict"
     UNKNOWN_CASE = "unknown_case"
+
+
+def too_large(record: Any) -> str | None:
+    """What is wrong with a record whose key or value is larger than any that is taken."""
+    size = max(len(record.key or b""), len(record.value or b""))
+    return f"{size} bytes; at most {MAX_BYTES} are taken" if size > MAX_BYTES else None
 
 
 class RejectLimit(HaochapingError):

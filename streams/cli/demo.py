@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,16 +18,13 @@ import orjson
 import typer
 from rich.console import Console
 
-from streams.cli.common import progress
+from streams.cli.common import progress, publish_records
 from streams.cli.figures import SOURCES, WIDTH, Figures, print_figures
 from streams.district import Plan, references, timeline
 from streams.errors import HaochapingError
-from streams.runtime.admin import check_topics, create_topics, open_admin
+from streams.runtime.admin import create_topics, open_admin
 from streams.runtime.embedded_broker import start_broker
-from streams.runtime.producer import BatchProducer, Outbox
 from streams.settings import Settings
-
-BATCH = 2000
 
 #: The demo gives up when the worker has processed nothing for this long (seconds).
 PATIENCE = 60
@@ -57,7 +54,7 @@ def demo(
         )
         asyncio.run(_create(settings))
         typer.echo(f"好差评 demo: {reviews:,} reviews, embedded Kafka and ClickHouse, one worker", err=True)
-        asyncio.run(_publish(settings, _references(plan), 900, "reference"))
+        asyncio.run(publish_records(settings, _references(plan), 900, "reference"))
         worker, log = _start_worker(settings, folder)
         stack.callback(_stop, worker)
         try:
@@ -131,45 +128,6 @@ async def _create(settings: Settings) -> None:
         await admin.close()
 
 
-async def _publish(
-    settings: Settings, records: Iterable[tuple[str, bytes | None, bytes]], total: int, what: str
-) -> int:
-    """Publish (topic, key, value) with a progress bar; returns how many."""
-    admin = await open_admin(settings)
-    try:
-        partitions = await check_topics(admin, settings)
-    finally:
-        await admin.close()
-    producer = BatchProducer(settings)
-    await producer.start()
-    sent = 0
-    try:
-        with progress() as bar:
-            task = bar.add_task(f"publishing {what}", total=total)
-            for batch in _batches(records):
-                out = Outbox(partitions)
-                for topic, key, value in batch:
-                    out.produce(topic, key, value)
-                await producer.deliver(out.messages)
-                sent += len(batch)
-                bar.update(task, completed=min(sent, total))
-            bar.update(task, total=sent, completed=sent)
-    finally:
-        await producer.stop()
-    return sent
-
-
-def _batches(records: Iterable[tuple[str, bytes | None, bytes]]) -> Iterator[list[tuple[str, bytes | None, bytes]]]:
-    batch: list[tuple[str, bytes | None, bytes]] = []
-    for record in records:
-        batch.append(record)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
 class _Worker:
     """The worker, seen from outside."""
 
@@ -215,7 +173,7 @@ async def _replay(settings: Settings, plan: Plan, process: subprocess.Popen[byte
         worker = _Worker(settings, process, session)
         await worker.until("/readyz", "ready")
         started = time.monotonic()
-        published = await _publish(settings, timeline(plan), plan.reviews, "reviews")
+        published = await publish_records(settings, timeline(plan), plan.reviews, "reviews")
         with progress() as bar:
             task = bar.add_task("processing", total=plan.reviews)
             done, moved = 0, time.monotonic()

@@ -9,16 +9,12 @@ import orjson
 import typer
 
 from streams.agents.case_events import parse_event
-from streams.cli.common import load_settings, progress
+from streams.cli.common import load_settings, publish_records
 from streams.errors import HaochapingError
-from streams.runtime.admin import check_topics, open_admin
-from streams.runtime.producer import BatchProducer, Outbox
 from streams.runtime.reference import models, parse_reference
 from streams.schemas.review import REVIEWS
 from streams.settings import Settings
 from streams.topics import Topics
-
-BATCH = 2000
 
 #: What may be published, and the field its key is taken from.
 KEYS = {
@@ -47,8 +43,11 @@ def publish(
     if check:
         for number, line in _lines(file):
             _check(settings, topic, file, number, line)
-    sent = asyncio.run(_publish(settings, file, topic))
-    typer.echo(f"{sent} records published to {settings.topic_prefix}{topic}")
+    name, field = settings.topic_prefix + topic, KEYS[topic]
+    records = ((name, _key(field, line), line) for _, line in _lines(file))
+    total = sum(1 for _ in _lines(file))
+    sent = asyncio.run(publish_records(settings, records, total, file.name))
+    typer.echo(f"{sent} records published to {name}")
 
 
 def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
@@ -85,32 +84,3 @@ def _key(field: str, line: bytes) -> bytes | None:
     except (orjson.JSONDecodeError, LookupError, TypeError):
         return None  # the pipeline says what is wrong with it
     return value.encode() if isinstance(value, str) else None
-
-
-async def _publish(settings: Settings, file: Path, topic: str) -> int:
-    admin = await open_admin(settings)
-    try:
-        partitions = await check_topics(admin, settings)
-    finally:
-        await admin.close()
-    name, field = settings.topic_prefix + topic, KEYS[topic]
-    producer = BatchProducer(settings)
-    await producer.start()
-    sent = 0
-    try:
-        with progress() as bar:
-            task = bar.add_task(f"publishing {file.name}", total=sum(1 for _ in _lines(file)))
-            out, waiting = Outbox(partitions), 0
-            for _, line in _lines(file):
-                out.produce(name, _key(field, line), line)
-                waiting += 1
-                if waiting == BATCH:
-                    await producer.deliver(out.messages)
-                    bar.advance(task, waiting)
-                    sent += waiting
-                    out, waiting = Outbox(partitions), 0
-            await producer.deliver(out.messages)
-            bar.advance(task, waiting)
-            return sent + waiting
-    finally:
-        await producer.stop()

@@ -1,16 +1,17 @@
 """haochaping rejected list | replay"""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from streams.cli.common import load_settings, show_help_alone
 from streams.errors import HaochapingError
 from streams.runtime.admin import check_topics, open_admin
 from streams.runtime.producer import BatchProducer, Outbox
+from streams.runtime.replay import read_to_end, start_consumer
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -45,7 +46,7 @@ def replay(
     asyncio.run(_replay(load_settings(), reason, source, yes))
 
 
-async def _rejected(settings: Settings) -> AsyncIterator[tuple[Any, dict[str, str]]]:
+async def _rejected(settings: Settings, take: Callable[[Any, dict[str, str]], None]) -> None:
     """Every record of reviews.rejected up to its present end, with its hcp-* headers."""
     admin = await open_admin(settings)
     try:
@@ -53,25 +54,24 @@ async def _rejected(settings: Settings) -> AsyncIterator[tuple[Any, dict[str, st
     finally:
         await admin.close()
     topic = Topics.of(settings).rejected.name
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap)
-    await consumer.start()
+
+    def each(_: TopicPartition, records: Sequence[Any]) -> None:
+        for record in records:
+            take(record, {name: value.decode("utf-8", "replace") for name, value in record.headers})
+
+    consumer = await start_consumer(settings)
     try:
         everywhere = [TopicPartition(topic, number) for number in range(partitions[topic])]
-        consumer.assign(everywhere)
-        await consumer.seek_to_beginning(*everywhere)
-        ends = await consumer.end_offsets(everywhere)
-        while any([await consumer.position(each) < ends[each] for each in everywhere]):
-            for batch in (await consumer.getmany(timeout_ms=500)).values():
-                for record in batch:
-                    yield record, {name: value.decode("utf-8", "replace") for name, value in record.headers}
+        await read_to_end(consumer, everywhere, settings.stall_timeout, each)
     finally:
         await consumer.stop()
 
 
 async def _list(settings: Settings, reason: str | None, limit: int) -> None:
-    found = [
-        headers async for _, headers in _rejected(settings) if reason is None or headers.get("hcp-reason") == reason
-    ]
+    found: list[dict[str, str]] = []
+    await _rejected(settings, lambda _, headers: found.append(headers))
+    if reason is not None:
+        found = [headers for headers in found if headers.get("hcp-reason") == reason]
     found.sort(key=lambda headers: headers.get("hcp-rejected-at", ""))
     for headers in found[-limit:]:
         # The record itself is not shown: it may hold personal data.
@@ -83,12 +83,14 @@ async def _list(settings: Settings, reason: str | None, limit: int) -> None:
 
 async def _replay(settings: Settings, reason: str | None, source: str | None, yes: bool) -> None:
     chosen: dict[str, Any] = {}  # by source: a crash may have left a record there twice
-    async for record, headers in _rejected(settings):
-        if headers.get("hcp-reason") == "conflict":
-            continue  # what stands there is the enriched record, not what was published; it would conflict again
-        place = headers.get("hcp-source", "")
-        if (reason is None or headers.get("hcp-reason") == reason) and (source is None or place == source):
+
+    def choose(record: Any, headers: dict[str, str]) -> None:
+        place, why = headers.get("hcp-source"), headers.get("hcp-reason")
+        # Of a conflict what stands there is the enriched record, not what was published; it would conflict again.
+        if place is not None and why != "conflict" and reason in (None, why) and source in (None, place):
             chosen[place] = record
+
+    await _rejected(settings, choose)
     if not chosen:
         raise HaochapingError("no refused record matches (conflicts cannot be replayed)")
     if not yes:

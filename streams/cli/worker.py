@@ -42,7 +42,10 @@ async def _run(settings: Settings) -> Never:
     code = 0
     try:
         await Worker(settings).run()
-    except HaochapingError as exc:
+    except Exception as exc:
+        if not isinstance(exc, HaochapingError):
+            log.error("the worker stops", exc_info=exc)
+            exc = HaochapingError(f"the worker stopped: {type(exc).__name__}: {exc}")
         said = " ".join(str(exc).split())
         if settings.log_format == "json":
             log.critical(said)

@@ -4,7 +4,10 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from streams.schemas.fields import LAST_YEAR
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_MS = (datetime(LAST_YEAR, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(milliseconds=1)
 _HOUR = timedelta(hours=1)
 _MICROSECOND = datetime.resolution
 #: The end of a time, `30:05`, in µs.
@@ -36,6 +39,11 @@ class LocalTime:
         begins = datetime.fromisoformat(f"{hour}:00:00").replace(tzinfo=self._zone)
         offsets = {at.utcoffset() for at in (begins - _HOUR, begins, begins.replace(fold=1), begins + _HOUR)}
         return begins.isoformat()[19:] if len(offsets) == 1 else ""
+
+
+def instant(milliseconds: int) -> datetime:
+    """A Kafka record's timestamp (UTC). A publisher may give any: beyond the years of reviews, their ends."""
+    return EPOCH + timedelta(milliseconds=min(max(milliseconds, 0), _LAST_MS))
 
 
 def microseconds(written: str) -> int:

@@ -92,7 +92,7 @@ async def check_topics(admin: AIOKafkaAdminClient, settings: Settings) -> dict[s
         if topic.keyed_with and counts[topic.name] != counts[topic.keyed_with]:
             raise HaochapingError(
                 f"{topic.keyed_with} has {counts[topic.keyed_with]} partitions but {topic.name}, its memory, has "
-                f"{counts[topic.name]}: keys would meet the wrong memory. Go back to {counts[topic.name]} "
-                "partitions, or start anew under another HCP_TOPIC_PREFIX"
+                f"{counts[topic.name]}: keys would meet the wrong memory. Kafka takes no partition away: "
+                "start anew under another HCP_TOPIC_PREFIX"
             )
     return counts

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import IncompatibleBrokerVersion
 from aiokafka.protocol.api import Request, RequestStruct, Response
@@ -18,7 +18,7 @@ from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16,
 
 from streams.errors import HaochapingError
 from streams.runtime.producer import Outbox
-from streams.runtime.replay import read_to_end
+from streams.runtime.replay import read_to_end, start_consumer
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -138,8 +138,7 @@ async def topic_ids(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[st
 async def remembered_ids(settings: Settings, partitions: int) -> dict[str, str]:
     """The ids of the topics that the memories were built from."""
     name = Topics.of(settings).identity.name
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap, fetch_max_wait_ms=100)
-    await consumer.start()
+    consumer = await start_consumer(settings, fetch_max_wait_ms=100)
     try:
         each = [TopicPartition(name, number) for number in range(partitions)]
         found: dict[str, str] = {}

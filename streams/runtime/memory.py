@@ -8,9 +8,9 @@ that a record written late by a worker that has lost the partition changes nothi
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
-from streams.runtime.replay import read_to_end
+from streams.runtime.replay import read_to_end, start_consumer
 from streams.settings import Settings
 
 
@@ -78,17 +78,16 @@ async def recover(
     `progress` is called whenever some came. `known` has the offsets up to which a memory knows its changelog already.
 
     Raises:
-        HaochapingError: a partition gives nothing for HCP_STALL_TIMEOUT seconds though it has more.
+        HaochapingError: no broker answers, or one gives nothing for HCP_STALL_TIMEOUT seconds though it has more.
     """
     if not wanted:
         return 0
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap,
+    consumer = await start_consumer(
+        settings,
         auto_offset_reset="earliest",  # reading again changes nothing; passing over would
         max_partition_fetch_bytes=4 << 20,
         fetch_max_wait_ms=100,
     )
-    await consumer.start()
 
     def recall(partition: TopicPartition, batch: Sequence[Any]) -> None:
         memory = wanted[partition.topic, partition.partition]

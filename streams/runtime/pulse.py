@@ -25,6 +25,9 @@ INTERVAL = 0.25
 #: Seconds between looks at what costs more: state sizes, reconciliation.
 SLOW_INTERVAL = 10.0
 
+#: Days that differ must not cancel each other out.
+_DIFFERENCE = "SELECT sum(abs(difference)) FROM bi_reconcile"
+
 #: Seconds it may take to ask how far the whole group is: nobody else would notice that this worker is stuck meanwhile.
 GROUP_TIMEOUT = 10.0
 
@@ -186,7 +189,7 @@ class Pulse:
         worker.metrics.ready.set(worker.recovered and up)
         if up and self.idle:
             try:
-                rows = await worker.sink.read(lambda sink: sink.query("SELECT sum(difference) FROM bi_reconcile").rows)
+                rows = await worker.sink.read(lambda sink: sink.query(_DIFFERENCE).rows)
                 worker.metrics.reconcile_difference.set(float(rows[0][0] or 0))
             except HaochapingError as exc:
                 log.debug("reconciliation not measured: %s", exc)

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from pydantic import BaseModel, ValidationError
 
 from streams.rules.enrichment import Reference
-from streams.runtime.replay import read_to_end
+from streams.runtime.replay import read_to_end, start_consumer
 from streams.schemas.reference import Service, Staff, Window
 from streams.settings import Settings
 from streams.topics import Topics
@@ -52,12 +52,11 @@ class ReferenceReader:
         """Read everything there is; `counts` gives the partitions of each topic.
 
         Raises:
-            HaochapingError: the broker stopped giving.
+            HaochapingError: no broker answers, or it stopped giving.
         """
-        self._consumer = consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._settings.kafka_bootstrap, fetch_max_wait_ms=100, auto_offset_reset="earliest"
+        self._consumer = consumer = await start_consumer(
+            self._settings, fetch_max_wait_ms=100, auto_offset_reset="earliest"
         )
-        await consumer.start()
         partitions = [TopicPartition(topic, p) for topic in self._models for p in range(counts[topic])]
         await read_to_end(consumer, partitions, self._settings.stall_timeout, self._learn)
         log.info("reference read: %s", self._reference)

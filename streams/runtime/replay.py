@@ -9,9 +9,26 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams.errors import HaochapingError
+from streams.runtime.admin import broker_error
+from streams.settings import Settings
 
 #: Takes what was fetched of one partition.
 Take = Callable[[TopicPartition, Sequence[Any]], None]
+
+
+async def start_consumer(settings: Settings, **options: Any) -> AIOKafkaConsumer:
+    """A consumer of no group, connected.
+
+    Raises:
+        HaochapingError: no broker answers.
+    """
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap, **options)
+    try:
+        await consumer.start()
+    except (KafkaError, OSError) as exc:
+        await consumer.stop()
+        raise broker_error(settings, exc) from exc
+    return consumer
 
 
 async def read_to_end(

@@ -11,6 +11,9 @@ from pydantic_core import CoreSchema, core_schema
 Id = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z0-9_.:\-]{1,64}$")]
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
 
+#: The largest record that is taken, in bytes.
+MAX_BYTES = 64 * 1024
+
 _DEFAULT_ZONE = ZoneInfo("Asia/Shanghai")
 
 
@@ -20,6 +23,7 @@ FIRST_YEAR, LAST_YEAR = 1970, 2199
 
 #: How nearly every system writes a time, d for a digit; far from the ends of the years above.
 _USUAL = r"^(19[89]|20d)d-dd-ddTdd:dd:dd(\.d{1,6})?(Z|[+-]dd:dd)$".replace("d", "[0-9]")
+_SHAPES = ("T::", "t::", " ::")
 _WANTED = "must be an RFC 3339 time that exists, from 1970 to 2199, such as 2026-05-12T09:30:00+08:00"
 
 
@@ -29,8 +33,8 @@ def parse_time(value: object, zone: ZoneInfo = _DEFAULT_ZONE) -> datetime:
     Raises:
         ValueError: for anything but such a string.
     """
-    # fromisoformat() also takes dates and basic format, which RFC 3339 does not: hence the shape check.
-    if type(value) is not str or value[10:17:3] not in ("T::", "t::", " ::") or len(value) < 19:
+    # fromisoformat() also takes dates, weeks and basic format, which RFC 3339 does not: hence the shape check.
+    if type(value) is not str or len(value) < 19 or value[4:8:3] != "--" or value[10:17:3] not in _SHAPES:
         raise ValueError(_WANTED)
     try:
         time = datetime.fromisoformat(value.upper() if value[10] == "t" or value[-1] == "z" else value)

@@ -13,9 +13,6 @@ Rating = Annotated[int, Field(strict=True, ge=1, le=5, description="5 非常满�
 #: A rating of this or less is a 差评.
 BAD_RATING = 2
 
-#: The largest record of `reviews`, in bytes.
-MAX_BYTES = 64 * 1024
-
 ShortText = Annotated[str, StringConstraints(strict=True, max_length=200)]
 
 

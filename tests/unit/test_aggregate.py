@@ -151,3 +151,13 @@ def test_the_event_clock_goes_on_from_where_it_was() -> None:
     run.process([record(3, 0)])  # a resend of older days
     run.restart()
     assert run.clock.now() == reached
+
+
+def test_reviews_seen_are_forgotten_in_the_order_of_their_arrival() -> None:
+    memory, day = AggregateMemory(), 24 * 60 * 60 * 1000
+    for number in range(4):
+        memory.seen[f"r{number}"] = number
+        list(memory.keep([f"r{number}"], [number], [bytes(8)], number * day))
+    assert [(key, value) for key, value, _, _ in memory.expire(day)] == [(b"s0-0", None), (b"s1-1", None)]
+    assert set(memory.seen) == {"r2", "r3"}
+    assert list(memory.expire(day)) == []

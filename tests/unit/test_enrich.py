@@ -14,6 +14,7 @@ from streams.rules.enrichment import Reference
 from streams.rules.pseudonym import pseudonymiser
 from streams.runtime.chunks import Chunk
 from streams.runtime.producer import Outbox
+from streams.schemas.fields import MAX_BYTES
 from streams.topics import Topics
 from tests.lexicon import LEXICON
 
@@ -64,6 +65,21 @@ def test_a_review_may_be_a_day_ahead_of_its_own_record(enrich: Enrich) -> None:
 def test_whatever_timestamp_a_publisher_gives_its_record(enrich: Enrich, timestamp: int) -> None:
     enriched, refused = processed(enrich, review(0, "2026-05-12T12:00:00+08:00", timestamp))
     assert (set(enriched), refused) == (({"R0"}, {}) if timestamp > NOON else (set(), {0: "future"}))
+
+
+def test_what_goes_on_is_stamped_anew(enrich: Enrich) -> None:
+    """By the publisher's timestamp Kafka would delete it, and what was seen be forgotten, at the wrong time."""
+    out = Outbox(COUNTS)
+    enrich.process(Chunk(TOPICS.reviews.name, 0, [review(0, "2026-05-12T12:00:00+08:00", NOON)], 1), out)
+    messages = [each for batch in out.messages[TOPICS.enriched.name].values() for each in batch]
+    assert [timestamp for *_, timestamp in messages] == [None]
+
+
+def test_a_key_may_not_be_larger_than_a_review(enrich: Enrich) -> None:
+    large, largest = (review(number, "2026-05-12T12:00:00+08:00", NOON) for number in range(2))
+    large.key, largest.key = b"k" * (MAX_BYTES + 1), b"k" * MAX_BYTES
+    enriched, refused = processed(enrich, large, largest)
+    assert (set(enriched), refused) == ({"R1"}, {0: "too_large"})
 
 
 @pytest.mark.parametrize(

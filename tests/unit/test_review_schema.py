@@ -37,6 +37,7 @@ def test_the_least_review_is_valid_and_unknown_fields_are_ignored() -> None:
         {"occurred_at": 1778549400},
         {"occurred_at": "1778549400"},
         {"occurred_at": "2026-05-12"},
+        {"occurred_at": "2026-W20-2T09:30:00+08:00"},
         {"occurred_at": "2026-02-30T09:30:00+08:00"},
         {"occurred_at": "2026-05-12T25:00:00+08:00"},
         {"occurred_at": "0001-01-01T00:00:00+08:00"},
