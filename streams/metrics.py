@@ -95,7 +95,7 @@ class Metrics:
         self.sink_failures = counter("sink_failures", "Flushes that failed and are tried again.")
         self.sink_up = gauge("sink_up", "1 if the last call to ClickHouse worked.")
         self.reconcile_difference = gauge(
-            "reconcile_difference", "Differences of facts and aggregates, all days added up (bi_reconcile); 0 once idle."
+            "reconcile_difference", "Differences of facts and aggregates, added up over all days; 0 once idle."
         )
         # An Info is a gauge that is always 1 and carries its labels; it appends `_info` to its name.
         Info("haochaping_build", "The version that runs.", registry=registry).info({"version": __version__})
