@@ -121,6 +121,10 @@ class Checkpoint:
             self._room.clear()
         return epoch.done
 
+    def pass_over(self, topic: str, partition: int, offset: int) -> None:
+        """Commit up to an offset, with the next epoch, where nothing was left to process (see gaps.py)."""
+        self._epoch.offsets.setdefault((topic, partition), offset)
+
     async def flush(self) -> None:
         """Make what has been processed so far safe.
 

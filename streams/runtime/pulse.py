@@ -14,6 +14,7 @@ from streams.agents.base import Agent, StatefulAgent
 from streams.errors import HaochapingError
 from streams.metrics import Metrics
 from streams.runtime.checkpoint import Checkpoint
+from streams.runtime.gaps import Gaps
 from streams.runtime.sink_writer import SinkWriter
 from streams.runtime.standby import Standbys
 from streams.settings import Settings
@@ -63,6 +64,8 @@ class Pulse:
     def __init__(self, worker: Watched) -> None:
         self._worker = worker
         self._lags: dict[tuple[str, int], int] = {}
+        self._gaps = Gaps(worker.checkpoint)
+        self._left: dict[tuple[str, int], tuple[int, int]] = {}  # committed up to where, and the end, if that is behind
         self._busy_at = time.monotonic()
         self._slow_at = 0.0
         self._heard: dict[TP, tuple[int | None, float]] = {}  # its last answered fetch, and when we saw that first
@@ -113,6 +116,7 @@ class Pulse:
             if not self._worker.recovered:
                 self._recovered_at = time.monotonic()
             self._measure_lag()
+            await self._gaps.look(self._worker.app.consumer, self._left)
             if self.lag != 0 or not self._worker.checkpoint.idle:
                 self._busy_at = time.monotonic()
             self._check_progress()
@@ -127,11 +131,12 @@ class Pulse:
         worker = self._worker
         gauge = worker.metrics.consumer_lag
         lags: dict[tuple[str, int], int] = {}
+        self._left = {}
         known = worker.recovered
         if worker.recovered:
             consumer: Any = worker.app.consumer
             for tp in consumer.assignment():
-                end = consumer.highwater(tp)
+                end = consumer.end(tp)
                 if end is None:  # nothing was fetched from it yet
                     known = False
                     continue
@@ -139,6 +144,8 @@ class Pulse:
                 if done is None:
                     done = consumer._committed_offset[tp] or 0
                 lags[tp.topic, tp.partition] = max(0, end - done)
+                if end > done:
+                    self._left[tp.topic, tp.partition] = done, end
         for gone in self._lags.keys() - lags.keys():
             gauge.remove(gone[0], str(gone[1]))  # another worker's now
         for (topic, partition), lag in lags.items():

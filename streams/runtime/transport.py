@@ -38,6 +38,8 @@ class ChunkedConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc
         consumer = super()._create_worker_consumer(transport)
         # Faust gives no setting for it (faust-streaming 0.15.3); the value is read when the fetcher starts.
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
+        # What a publisher has taken back was never published. Faust reads so only if it writes in transactions itself.
+        consumer._isolation_level = "read_committed"
         return consumer
 
     async def on_start(self) -> None:
@@ -131,6 +133,8 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._waiting = WaitingChunks()
         self._rebalances = 0  # begun
+        self._handed: dict[tuple[str, int], int] = {}  # of a partition, the offset behind what was handed over last
+        self._handing = False  # fetched records are being handed over
         self._sought = 0  # the rebalance after which partitions were last put where to go on from
 
     failure: str | None = None  # why this consumer cannot go on
@@ -148,9 +152,34 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
         at: int | None = inner.last_poll_timestamp(partition)
         return at
 
+    def end(self, tp: TP) -> int | None:
+        """Where a partition ended when it was last fetched, open transactions aside; None: it was not fetched yet."""
+        end: int | None = self._thread._ensure_consumer().last_stable_offset(aiokafka.TopicPartition(*tp))
+        return end
+
+    def read_to(self, topic: str, partition: int, done: int) -> int | None:
+        """The offset to be read next, if all that was handed over of the partition is done; else None."""
+        assigned = self._thread._ensure_consumer()._subscription.subscription
+        tp = aiokafka.TopicPartition(topic, partition)
+        if self._handing or self._handed.get(tp, 0) > done or assigned is None or assigned.assignment is None:
+            return None
+        state = assigned.assignment.state_value(tp)
+        at: int | None = None if state is None else state._position
+        return at
+
+    async def read_again(self, topic: str, partition: int, offset: int) -> bool:
+        """Go back to an offset; False if that cannot be done now."""
+        try:
+            await self._thread.seek_wait({TP(topic, partition): offset})
+        except Exception as exc:
+            self.log.debug("did not go back in %s/%d: %r", topic, partition, exc)
+            return False
+        return True
+
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """A rebalance begins. Faust stops the flow as well, but not of a worker that has no partitions yet."""
         self._rebalances += 1
+        self._handed.clear()
         self.stop_flow()
         await super().on_partitions_revoked(revoked)
 
@@ -192,32 +221,21 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
         if not self.flow_active or self._rebalances != rebalance:
             await self._seek_back()
             return
-        for tp, batch in records.items():
-            if not self.flow_active or self.app.consumer_generation_id != generation:
-                return
-            last, read = batch[-1], self._read_offset[tp]
-            if read is not None and last.offset < read:
-                continue  # before it is a chunk that waits: what comes behind would join what nobody is given
-            self._read_offset[tp] = last.offset
-            chunk = self._waiting.add(tp.topic, tp.partition, batch, generation)
-            if chunk is None:
-                continue
-            yield (
-                tp,
-                ConsumerMessage(
-                    tp.topic,
-                    tp.partition,
-                    last.offset,
-                    last.timestamp / 1000.0,
-                    last.timestamp_type,
-                    [],
-                    None,
-                    chunk,
-                    None,
-                    tp=tp,
-                    generation_id=generation,  # Faust drops a message without one
-                ),
-            )
+        self._handing = True
+        try:
+            for tp, batch in records.items():
+                if not self.flow_active or self.app.consumer_generation_id != generation:
+                    return
+                last, read = batch[-1], self._read_offset[tp]
+                if read is not None and last.offset < read:
+                    continue  # before it is a chunk that waits: what comes behind would join what nobody is given
+                self._read_offset[tp] = last.offset
+                self._handed[tp] = last.offset + 1
+                chunk = self._waiting.add(tp.topic, tp.partition, batch, generation)
+                if chunk is not None:
+                    yield tp, _message(tp, chunk, last, generation)
+        finally:
+            self._handing = False
 
     async def _seek_back(self) -> None:
         """What was fetched amid a rebalance is not handed over, so read it again.
@@ -279,6 +297,23 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
         """Commit where to go on from, by (topic, partition); False if they were not committed."""
         done: bool = await self._thread.commit({TP(*tp): offset for tp, offset in offsets.items()})
         return done
+
+
+def _message(tp: TP, chunk: Chunk, last: Any, generation: int) -> ConsumerMessage:
+    """What Faust hands to agents, with a chunk for its value; `last` is the chunk's last record as it was fetched."""
+    return ConsumerMessage(
+        tp.topic,
+        tp.partition,
+        last.offset,
+        last.timestamp / 1000.0,
+        last.timestamp_type,
+        [],
+        None,
+        chunk,
+        None,
+        tp=tp,
+        generation_id=generation,  # Faust drops a message without one
+    )
 
 
 class ChunkedTransport(driver.Transport):  # type: ignore[misc]

@@ -1,9 +1,15 @@
 """However records come, late, again, by several publishers, the results are those of their set."""
 
+import asyncio
 import threading
+import time
 from collections.abc import Callable
+from typing import Any
 
+import orjson
 import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from tests.house import House
 from tests.services.load import district, finish, furnish, weeks_late
@@ -53,3 +59,60 @@ def test_two_weeks_of_records_arrive_late(new_house: Make, fault: Fault) -> None
     house.publish_all(late.published)
     finish(house, worker, late)
     fault.done(len(load))
+
+
+def good(number: int) -> dict[str, Any]:
+    """A review; its number is its id and its partition."""
+    return {"review_id": f"r{number}", "occurred_at": "2026-05-12T10:00:00+08:00", "rating": 5, "channel": "web"}
+
+
+async def publish_in_transactions(house: House) -> None:
+    """Three reviews in a transaction that is committed, and three in one that is aborted."""
+    producer = AIOKafkaProducer(bootstrap_servers=house.bootstrap, transactional_id=f"{house.prefix}upstream")
+    await producer.start()
+    try:
+        for numbers, committed in ((range(3), True), (range(3, 6), False)):
+            await producer.begin_transaction()
+            for number in numbers:
+                value = orjson.dumps(good(number))
+                await producer.send_and_wait(f"{house.prefix}reviews", value, partition=number % 3)
+            await (producer.commit_transaction() if committed else producer.abort_transaction())
+    finally:
+        await producer.stop()
+
+
+async def delete_all(house: House, topic: str) -> None:
+    """What retention does to a topic in the end: it begins where it ends."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=house.bootstrap)
+    await admin.start()
+    try:
+        each = [TopicPartition(house.prefix + topic, number) for number in range(4)]
+        await admin.delete_records({partition: RecordsToDelete(before_offset=-1) for partition in each})
+    finally:
+        await admin.close()
+
+
+def test_a_transactions_markers_are_no_records_and_what_was_aborted_is_none(new_house: Make) -> None:
+    house = new_house(HCP_CLOCK="event", HCP_STALL_TIMEOUT="8")
+    assert house.command("topics").returncode == 0
+    worker = house.start()
+    asyncio.run(publish_in_transactions(house))
+    house.settle(worker)
+    assert {row["review_id"] for row in worker.view("bi_reviews")} == {"r0", "r1", "r2"}
+    time.sleep(10)  # longer than a worker may do nothing about what is left to do
+    assert worker.process.poll() is None, worker.tail()
+    assert all(done == end for done, end in house.progress("reviews").values())
+
+
+def test_what_kafka_deleted_unread_is_nothing_to_wait_for(new_house: Make) -> None:
+    house = new_house(HCP_CLOCK="event", HCP_STALL_TIMEOUT="8")
+    assert house.command("topics").returncode == 0
+    house.publish("reviews", [good(number) for number in range(40)])
+    asyncio.run(delete_all(house, "reviews"))
+    worker = house.start()
+    house.settle(worker)
+    house.publish("reviews", [good(40)])
+    house.settle(worker)
+    assert {row["review_id"] for row in worker.view("bi_reviews")} == {"r40"}
+    time.sleep(10)
+    assert worker.process.poll() is None, worker.tail()
