@@ -262,6 +262,7 @@ class Worker:
             metrics,
             self.events.publish,
             lambda: self.pulse.group_was_idle,
+            lambda: self.timers.stopped,
         )
         repeat = Repeat(
             topics,
@@ -367,8 +368,6 @@ class Worker:
             for agent, partition in fresh:
                 agent.recovered(partition)
             self.timers.look_again()
-            if not self.clock.by_events:
-                await self.timers.tick()  # what fell due while nobody looked comes before any new input
             seconds = time.monotonic() - started
             self.metrics.recovery_seconds.set(seconds)
             self.recovered = True

@@ -13,11 +13,13 @@ from faust.types import TP
 from streams.agents.base import Agent, StatefulAgent
 from streams.errors import HaochapingError
 from streams.metrics import Metrics
+from streams.runtime.catch_up import CatchUp
 from streams.runtime.checkpoint import Checkpoint
 from streams.runtime.gaps import Gaps
 from streams.runtime.sink_writer import SinkWriter
 from streams.runtime.standby import Standbys
 from streams.settings import Settings
+from streams.topics import Topics
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class Watched(Protocol):
     standbys: Standbys
     agents: tuple[Agent, ...]
     stateful: tuple[StatefulAgent, ...]
+    topics: Topics
     partitions: Mapping[str, int]
     recovered: bool
 
@@ -65,6 +68,8 @@ class Pulse:
         self._worker = worker
         self._lags: dict[tuple[str, int], int] = {}
         self._gaps = Gaps(worker.checkpoint)
+        reports = (worker.topics.case_events.name, worker.topics.case_inputs.name)
+        self._catch_up = CatchUp([(name, worker.partitions[name]) for name in reports])
         self._left: dict[tuple[str, int], tuple[int, int]] = {}  # committed up to where, and the end, if that is behind
         self._busy_at = time.monotonic()
         self._slow_at = 0.0
@@ -98,6 +103,14 @@ class Pulse:
             return False
         self._group_idle_at = time.monotonic()
         return True
+
+    def partitions_came(self) -> None:
+        """From now on `caught_up` waits for what was reported before."""
+        self._catch_up.begin()
+
+    async def caught_up(self) -> bool:
+        """Whether what people had reported when partitions came has been read, or waited for long enough."""
+        return await self._catch_up.over(self._worker.app.consumer)
 
     @property
     def group_was_idle(self) -> bool:

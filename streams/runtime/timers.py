@@ -28,6 +28,10 @@ class Quiet(Protocol):
 
     async def group_idle(self) -> bool: ...
 
+    def partitions_came(self) -> None: ...
+
+    async def caught_up(self) -> bool: ...
+
 
 class Timers:
     """Looks at the clock and lets agents announce what is due.
@@ -35,6 +39,9 @@ class Timers:
     On the event clock, time is looked at only when everything published so far has been processed, by whatever worker.
     Otherwise a replay that reads August's reviews before January's case events would raise false alarms; so the alerts
     of a replay are a function of what was published, not of how topics interleave.
+
+    On the wall clock the same goes for what was published before partitions came (catch_up.py), which may be all that
+    people reported during an outage.
     """
 
     def __init__(
@@ -53,6 +60,7 @@ class Timers:
         self._ticking = asyncio.Lock()
         self._turns = {agent.name: [asyncio.Lock() for _ in range(partitions[agent.topic])] for agent in agents}
         self._last = BEGINNING
+        self._catching_up = False
         #: What ticks announced, in order: by whom, as the agent notes it, and what is done once it is safe.
         self._unsafe: deque[tuple[TimedAgent[Any], Any, asyncio.Future[None]]] = deque()
 
@@ -60,7 +68,7 @@ class Timers:
     def up_to_date(self) -> bool:
         """Whether agents have been told of all the time there is; on the wall clock that is never long ago."""
         if not self._clock.by_events:
-            return True
+            return not self._catching_up
         return self._clock.now() <= self._last and not any(agent.due(self._last) for agent in self._agents)
 
     def turn(self, agent: Agent, partition: int) -> AbstractAsyncContextManager[Any]:
@@ -79,21 +87,32 @@ class Timers:
                 await held.enter_async_context(turn)
             yield
 
+    @property
+    def stopped(self) -> bool:
+        """Whether time stands where it was last looked at, though the clock goes on."""
+        return self._clock.by_events or self._catching_up
+
     def look_again(self) -> None:
-        """There are cases nobody has looked at yet: on the event clock, do so when all is quiet."""
+        """Partitions came, with cases nobody has looked at yet: do so when what was reported of them has been read."""
         self._last = BEGINNING
+        self._catching_up = not self._clock.by_events
+        self._quiet.partitions_came()
 
     async def run(self) -> None:
         """Tick for ever."""
         while True:
             await asyncio.sleep(INTERVAL)
-            if not self._clock.by_events or (
-                self._quiet.idle and not self.up_to_date and await self._quiet.group_idle()
-            ):
+            if await self._may_look():
+                self._catching_up = False
                 await self.tick()
             else:
                 async with self._ticking:
                     await self._settle()
+
+    async def _may_look(self) -> bool:
+        if self._clock.by_events:
+            return self._quiet.idle and not self.up_to_date and await self._quiet.group_idle()
+        return not self._catching_up or await self._quiet.caught_up()
 
     async def tick(self) -> None:
         """Let every agent announce what is due now; it is remembered as announced once it is safe, not before.

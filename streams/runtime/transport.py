@@ -89,26 +89,28 @@ class ChunkedConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc
             await consumer.seek_to_beginning(*untouched)
         return committed
 
-    async def group_lag(self, topic: str, partitions: int) -> int:
-        """Records of a topic that the group has not committed, whichever worker they are for.
+    async def group_offsets(self, topic: str, partitions: int) -> tuple[dict[int, int], dict[int, int]]:
+        """By partition: up to where the group is done with a topic, whichever worker it is for, and where it ends.
 
         Raises:
             KafkaError: no broker tells.
             TimeoutError: none did in `COMMIT_TIMEOUT` seconds.
         """
-        lag: int = await self.call_thread(self._group_lag, topic, partitions)
-        return lag
+        offsets: tuple[dict[int, int], dict[int, int]] = await self.call_thread(self._group_offsets, topic, partitions)
+        return offsets
 
-    async def _group_lag(self, topic: str, partitions: int) -> int:
+    async def _group_offsets(self, topic: str, partitions: int) -> tuple[dict[int, int], dict[int, int]]:
         consumer = self._ensure_consumer()
         each = [aiokafka.TopicPartition(topic, number) for number in range(partitions)]
         async with asyncio.timeout(COMMIT_TIMEOUT):
             # consumer.committed() asks for one partition at a time.
             committed = await consumer._coordinator.fetch_committed_offsets(each)
             begins, ends = await asyncio.gather(consumer.beginning_offsets(each), consumer.end_offsets(each))
-        done = {partition: offset for partition, (offset, _) in committed.items()}
-        # Not below 0: the embedded broker tells too low an end (`_ends` in cli/doctor.py). Its one worker knows better.
-        return sum(max(0, ends[each] - max(begins[each], done.get(each, 0))) for each in ends)
+        done = {partition.partition: offset for partition, (offset, _) in committed.items()}
+        return (
+            {tp.partition: max(begin, done.get(tp.partition, 0)) for tp, begin in begins.items()},
+            {tp.partition: end for tp, end in ends.items()},
+        )
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit, and say whether it was done. Unlike Faust's, it survives a broker that is away."""
@@ -198,10 +200,16 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
         if self._sought == self._rebalances:
             super().resume_flow()
 
+    async def group_offsets(self, topic: str, partitions: int) -> tuple[dict[int, int], dict[int, int]]:
+        """By partition: up to where the group is done with a topic, and where it ends (see above)."""
+        offsets: tuple[dict[int, int], dict[int, int]] = await self._thread.group_offsets(topic, partitions)
+        return offsets
+
     async def group_lag(self, topic: str, partitions: int) -> int:
         """Records of a topic that the group has not committed, whichever worker they are for (see above)."""
-        lag: int = await self._thread.group_lag(topic, partitions)
-        return lag
+        done, ends = await self.group_offsets(topic, partitions)
+        # Not below 0: the embedded broker tells too low an end (`_ends` in cli/doctor.py). Its one worker knows better.
+        return sum(max(0, end - done[number]) for number, end in ends.items())
 
     def _new_consumer_thread(self) -> ChunkedConsumerThread:
         return ChunkedConsumerThread(self, loop=self.loop, beacon=self.beacon)

@@ -1,6 +1,7 @@
 """From bytes on Kafka to rows in the views, on the embedded parts, as a stranger runs them."""
 
 import random
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -290,6 +291,33 @@ def test_on_the_wall_clock_an_event_without_a_case_is_refused_after_seven_days(n
     ((headers, key, _),) = until("it is refused", house.rejected)
     assert (headers["hcp-reason"], key) == ("unknown_case", b"nobody")
     assert worker.metrics()['haochaping_rejected_total{reason="unknown_case"}'] == 1
+
+
+def test_what_was_reported_during_an_outage_is_read_before_anybody_is_alarmed(new_house: Make) -> None:
+    house = new_house()
+    furnish(house)
+    worker = house.start()
+    now = datetime.now(UTC)
+    opened_at = now - timedelta(days=1) + timedelta(seconds=8)
+    house.publish("reviews", [review("bad", opened_at.isoformat(), 1), review("missed", opened_at.isoformat(), 1)])
+    until("the cases are open", lambda: len(house.latest("cases")) == 2)
+    assert worker.stop() == 0
+    # The outage: a callback in time, and a case of which all that happened is over.
+    older = now - timedelta(days=2)
+    house.publish("cases.events", [event("bad", "called_back", now.isoformat())])
+    house.publish("reviews", [review("older", older.isoformat(), 1)])
+    house.publish("cases.events", [event("older", "called_back", older.isoformat())])
+    time.sleep(max(0.0, (opened_at + timedelta(days=1, seconds=1) - datetime.now(UTC)).total_seconds()))
+    worker = house.start()
+    until("the missed callback is told of", lambda: "callback_overdue:missed" in house.latest("alerts"))
+    house.settle(worker)
+    told = {alert_id for alert_id in house.latest("alerts") if alert_id.startswith("callback_overdue")}
+    assert told == {"callback_overdue:missed"}
+    assert {row["case_id"]: row["callback_on_time"] for row in worker.view("bi_cases")} == {
+        "bad": True,
+        "missed": False,
+        "older": True,
+    }
 
 
 def test_on_the_wall_clock_a_deadline_fires_when_its_moment_comes(new_house: Make) -> None:

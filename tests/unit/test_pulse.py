@@ -10,7 +10,9 @@ from streams.errors import HaochapingError
 from streams.metrics import Metrics
 from streams.runtime.pulse import Pulse
 from streams.settings import Settings
+from streams.topics import Topics
 
+TOPICS = Topics.under("")
 SETTINGS = Settings(stall_timeout=5, session_timeout=2)
 
 
@@ -22,6 +24,8 @@ def pulse(*, idle_for: float, recovered: bool) -> Pulse:
         app=SimpleNamespace(consumer=SimpleNamespace(heard_at=None, failure=None, assignment=set)),
         checkpoint=SimpleNamespace(progressed_at=at, idle=False),
         sink=SimpleNamespace(tried_at=at),
+        topics=TOPICS,
+        partitions={topic.name: 4 for topic in TOPICS},
         recovered=recovered,
     )
     return Pulse(worker)

@@ -24,6 +24,8 @@ def fetching() -> Any:
         "flow_active": True,
         "log": logging.getLogger("test"),
         "_waiting": WaitingChunks(),
+        "_handed": {},
+        "_handing": False,
         "_rebalances": 1,
         "_sought": 1,
         "_stopped": asyncio.Event(),
@@ -198,4 +200,22 @@ async def test_the_lag_of_the_group_is_that_of_every_partition_whoever_has_it() 
     inner._coordinator = inner
     thread: Any = object.__new__(ChunkedConsumerThread)
     thread._ensure_consumer = lambda: inner
-    assert await thread._group_lag("reviews", 4) == (10 - 3) + 4
+    consumer: Any = object.__new__(ChunkedConsumer)
+    consumer._thread = SimpleNamespace(group_offsets=thread._group_offsets)
+    assert await consumer.group_offsets("reviews", 4) == ({0: 3, 1: 0, 2: 5, 3: 3}, {0: 10, 1: 4, 2: 5, 3: 2})
+    assert await consumer.group_lag("reviews", 4) == (10 - 3) + 4
+
+
+async def test_who_has_read_on_says_so_only_when_all_that_was_handed_over_is_done() -> None:
+    consumer: Any = fetching()
+    state = SimpleNamespace(_position=9)
+    assignment = SimpleNamespace(state_value=lambda tp: state if tp == ("reviews", 0) else None)
+    inner = SimpleNamespace(_subscription=SimpleNamespace(subscription=SimpleNamespace(assignment=assignment)))
+    consumer._thread = SimpleNamespace(_ensure_consumer=lambda: inner)
+    assert consumer.read_to("reviews", 0, 5) == 9
+    assert consumer.read_to("reviews", 1, 5) is None, "it is another worker's"
+    consumer._handed = {("reviews", 0): 6}
+    assert consumer.read_to("reviews", 0, 5) is None, "a record is being processed"
+    assert consumer.read_to("reviews", 0, 6) == 9
+    consumer._handing = True
+    assert consumer.read_to("reviews", 0, 6) is None, "records are on their way"
