@@ -161,7 +161,7 @@ def _plain(value: Any, zone: ZoneInfo) -> Any:
 
 
 def to_csv(found: Found) -> str:
-    """The columns as they are in ClickHouse, as CSV with a header; lists joined by `|`."""
+    """CSV with a header: values as in the JSON form, lists joined by `|`, nothing for null."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(found.names)

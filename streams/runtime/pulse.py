@@ -28,6 +28,9 @@ INTERVAL = 0.25
 #: Seconds between looks at what costs more: state sizes, reconciliation.
 SLOW_INTERVAL = 10.0
 
+#: Seconds between looks at whether facts and aggregates agree, if this worker has written nothing meanwhile.
+RECONCILE_INTERVAL = 300.0
+
 #: Days that differ must not cancel each other out.
 _DIFFERENCE = "SELECT sum(abs(difference)) FROM bi_reconcile"
 
@@ -72,7 +75,8 @@ class Pulse:
         self._catch_up = CatchUp([(name, worker.partitions[name]) for name in reports])
         self._left: dict[tuple[str, int], tuple[int, int]] = {}  # committed up to where, and the end, if that is behind
         self._busy_at = time.monotonic()
-        self._slow_at = 0.0
+        self._slow_at = self._reconciled_at = 0.0
+        self._slowly: asyncio.Task[None] | None = None
         self._heard: dict[TP, tuple[int | None, float]] = {}  # its last answered fetch, and when we saw that first
         self._recovered_at = self._busy_at
         self._group_idle_at = -FRESH
@@ -136,8 +140,11 @@ class Pulse:
             if self._asked:
                 self._asked = False
                 await self.group_idle()
-            if time.monotonic() - self._slow_at > SLOW_INTERVAL:
-                await self._measure_slowly()
+            if time.monotonic() - self._slow_at > SLOW_INTERVAL and (self._slowly is None or self._slowly.done()):
+                if self._slowly is not None:
+                    self._slowly.result()  # raises what it failed with
+                # Beside the rest: somebody's long query holds up whoever asks ClickHouse after it.
+                self._slowly = asyncio.create_task(self._measure_slowly())
                 self._slow_at = time.monotonic()
 
     def _measure_lag(self) -> None:
@@ -207,9 +214,12 @@ class Pulse:
             agent.measure()
         up = await worker.sink.ping()
         worker.metrics.ready.set(worker.recovered and up)
-        if up and self.idle:
+        # It reads every fact, and changes only with what is written; other workers write, too.
+        now, last = time.monotonic(), self._reconciled_at
+        if up and self.idle and (now - last > RECONCILE_INTERVAL or worker.checkpoint.flushed_at > last):
             try:
                 rows = await worker.sink.read(lambda sink: sink.query(_DIFFERENCE).rows)
                 worker.metrics.reconcile_difference.set(float(rows[0][0] or 0))
+                self._reconciled_at = now
             except HaochapingError as exc:
                 log.debug("reconciliation not measured: %s", exc)
