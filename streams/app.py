@@ -276,7 +276,10 @@ class Worker:
         self.timed: tuple[TimedAgent[Any], ...] = (rectify, repeat)
         # In the order of a review's way; of agents with a chunk each the last of these goes first (runtime/baton.py).
         self.agents: tuple[Agent, ...] = (
-            *(ReferenceAudit(topics, each.name, refusals) for each in (topics.windows, topics.staff, topics.services)),
+            *(
+                ReferenceAudit(topics, each.name, settings.zone, refusals)
+                for each in (topics.windows, topics.staff, topics.services)
+            ),
             enrich,
             aggregate,
             CaseEvents(topics, settings.zone, refusals),

@@ -4,6 +4,8 @@ Every worker keeps the reference in memory (runtime/reference.py) and passes ove
 the same topics within the consumer group, so that each bad record is refused in public by one of them.
 """
 
+from zoneinfo import ZoneInfo
+
 from streams.agents.refusals import Reason, Refusals
 from streams.runtime.chunks import Chunk
 from streams.runtime.producer import Outbox
@@ -14,10 +16,11 @@ from streams.topics import Topics
 class ReferenceAudit:
     """One of these for each reference topic."""
 
-    def __init__(self, topics: Topics, topic: str, refusals: Refusals) -> None:
+    def __init__(self, topics: Topics, topic: str, zone: ZoneInfo, refusals: Refusals) -> None:
         self.name = f"reference_audit:{topic}"
         self.topic = topic
         self._model = models(topics)[topic]
+        self._zone = zone
         self._refusals = refusals
 
     def process(self, chunk: Chunk, out: Outbox) -> None:
@@ -26,7 +29,7 @@ class ReferenceAudit:
             if record.value is None:
                 continue
             try:
-                parse_reference(self._model, record.value)
+                parse_reference(self._model, record.value, self._zone)
             except ValueError as exc:
                 reason = Reason.NOT_JSON if str(exc).startswith("not JSON") else Reason.SCHEMA
                 source = f"{chunk.topic}/{chunk.partition}/{record.offset}"

@@ -12,6 +12,7 @@ from streams.agents.case_events import parse_event
 from streams.cli.common import load_settings, publish_records
 from streams.errors import HaochapingError
 from streams.runtime.reference import models, parse_reference
+from streams.schemas.fields import MAX_BYTES
 from streams.schemas.review import REVIEWS
 from streams.settings import Settings
 from streams.topics import Topics
@@ -59,12 +60,14 @@ def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
 
 def _check(settings: Settings, topic: str, file: Path, number: int, line: bytes) -> None:
     try:
+        if len(line) > MAX_BYTES and topic in ("reviews", "cases.events"):
+            raise ValueError(f"{len(line)} bytes; at most {MAX_BYTES} are taken")
         if topic == "reviews":
             REVIEWS.validate_python([orjson.loads(line)], context={"zone": settings.zone})
         elif topic == "cases.events":
             parse_event(line, settings.zone)
         else:
-            parse_reference(models(Topics.under(""))[topic], line)
+            parse_reference(models(Topics.under(""))[topic], line, settings.zone)
     except ValueError as exc:  # pydantic's and orjson's errors are ValueErrors too
         errors = getattr(exc, "errors", None)
         if errors is None:

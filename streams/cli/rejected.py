@@ -15,7 +15,9 @@ from streams.runtime.replay import read_to_end, start_consumer
 from streams.settings import Settings
 from streams.topics import Topics
 
-app = typer.Typer(help="Records that could not be used: see them, send them again.")
+app = typer.Typer(
+    help="Records that could not be used: see them, send them again.\n\nExample: haochaping rejected list"
+)
 app.callback(invoke_without_command=True)(show_help_alone)
 
 Reason = Annotated[str | None, typer.Option(help="Only this reason (not_json, schema, too_large, future, …).")]

@@ -74,7 +74,10 @@ async def _rewind(settings: Settings, start: datetime | None) -> dict[str, int]:
         if offsets:
             await consumer.commit(offsets)
     except (CommitFailedError, IllegalGenerationError, UnknownMemberIdError):
-        raise HaochapingError("workers are running: stop them all, then rewind") from None
+        raise HaochapingError(
+            "workers are running, or an embedded broker has not noticed yet that they ended, which may take "
+            "minutes: stop them all, then rewind"
+        ) from None
     except (KafkaError, OSError) as exc:
         raise broker_error(settings, exc) from exc
     finally:

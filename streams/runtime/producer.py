@@ -4,11 +4,12 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, UnknownError, UnsupportedVersionError
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from streams.runtime.admin import broker_error
 from streams.settings import Settings
@@ -20,6 +21,10 @@ log = logging.getLogger(__name__)
 Message = tuple[bytes | None, bytes | None, list[tuple[str, bytes]], int | None]
 
 MAX_BATCH_BYTES = 512 * 1024
+#: A message with more bytes has a batch of its own, compressed: what a publisher compressed to less than the broker's
+#: limit may be of any size, and is refused with its bytes unchanged.
+LARGE = 512 * 1024
+_GZIP = 1  # as Kafka numbers it
 #: A refused record keeps its bytes (up to the broker's 1 MiB) and gains headers.
 MAX_REQUEST_BYTES = 3 * 1024 * 1024
 
@@ -52,6 +57,23 @@ class Outbox:
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
         """Rows for a table of the sink, column by column."""
         self.rows.append((table, columns))
+
+
+def _filled(producer: AIOKafkaProducer, messages: Sequence[Message]) -> Iterator[Any]:
+    """Batches with these messages, in order."""
+    builder = producer.create_batch()
+    for key, value, headers, timestamp in messages:
+        large = value is not None and len(value) > LARGE
+        if large or builder.append(key=key, value=value, timestamp=timestamp, headers=headers) is None:
+            if builder.record_count():
+                yield builder
+            builder = BatchBuilder(MAX_BATCH_BYTES, _GZIP) if large else producer.create_batch()
+            builder.append(key=key, value=value, timestamp=timestamp, headers=headers)
+            if large:
+                yield builder
+                builder = producer.create_batch()
+    if builder.record_count():
+        yield builder
 
 
 class BatchProducer:
@@ -114,14 +136,7 @@ class BatchProducer:
         producer, acks = self._producer, []
         for topic, by_partition in messages.items():
             for partition, batch in by_partition.items():
-                builder = producer.create_batch()
-                for key, value, headers, timestamp in batch:
-                    if builder.append(key=key, value=value, timestamp=timestamp, headers=headers) is None:
-                        acks.append(await self._hand_over(builder, topic, partition))
-                        builder = producer.create_batch()
-                        builder.append(key=key, value=value, timestamp=timestamp, headers=headers)
-                if builder.record_count():
-                    acks.append(await self._hand_over(builder, topic, partition))
+                acks += [await self._hand_over(builder, topic, partition) for builder in _filled(producer, batch)]
         return acks
 
     async def _hand_over(self, builder: Any, topic: str, partition: int) -> Awaitable[Any]:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -19,14 +20,14 @@ from streams.topics import Topics
 log = logging.getLogger(__name__)
 
 
-def parse_reference(model: type[BaseModel], value: bytes) -> BaseModel:
-    """A reference record.
+def parse_reference(model: type[BaseModel], value: bytes, zone: ZoneInfo) -> BaseModel:
+    """A reference record; a time in it without an offset is local time in `zone`.
 
     Raises:
         ValueError: it is not one; the message says why.
     """
     try:
-        return model.model_validate(orjson.loads(value))
+        return model.model_validate(orjson.loads(value), context={"zone": zone})
     except orjson.JSONDecodeError as exc:
         raise ValueError(f"not JSON: {exc}") from None
     except ValidationError as exc:
@@ -80,7 +81,7 @@ class ReferenceReader:
                 self._reference.forget(model, key)
                 continue
             try:
-                self._reference.learn(parse_reference(model, record.value))
+                self._reference.learn(parse_reference(model, record.value, self._settings.zone))
             except ValueError as exc:
                 # agents/reference.py refuses it in public; the record before it stays in force.
                 log.warning("unusable %s/%d/%d: %s", partition.topic, partition.partition, record.offset, exc)

@@ -81,6 +81,50 @@ async def publish_in_transactions(house: House) -> None:
         await producer.stop()
 
 
+def publish_compressed(house: House, topic: str, values: list[bytes]) -> None:
+    """Values that fit the broker only because they are compressed."""
+
+    async def publish() -> None:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=house.bootstrap, compression_type="gzip", max_request_size=8 << 20
+        )
+        await producer.start()
+        try:
+            for value in values:
+                await producer.send_and_wait(house.prefix + topic, value, key=b"large")
+        finally:
+            await producer.stop()
+
+    asyncio.run(publish())
+
+
+def test_what_is_far_too_large_is_refused_with_its_bytes_unchanged(new_house: Make) -> None:
+    house = new_house(HCP_CLOCK="event")
+    assert house.command("topics").returncode == 0
+    report = {"event_id": "e1", "case_id": "r0", "type": "called_back", "at": "2026-05-12T15:00:00+08:00"}
+    sent = {
+        "reviews": [b"x" * 4_000_000],
+        "reference.staff": [b"y" * 2_500_000],
+        "cases.events": [b"z" * 1_500_000, orjson.dumps(report | {"scan": "\1" * 174_000})],
+    }
+    for topic, values in sent.items():
+        publish_compressed(house, topic, values)
+    house.publish("reviews", [good(0)], keys=[b"k" * 1_000_000])
+    house.publish("reviews", [good(1)])
+    worker = house.start()
+    house.settle(worker)
+    assert {row["review_id"] for row in worker.view("bi_reviews")} == {"r1"}
+    refused = [(headers["hcp-reason"], value) for headers, _, value in house.rejected()]
+    reasons = {"reference.staff": "not_json"}
+    wanted = [(reasons.get(topic, "too_large"), value) for topic, values in sent.items() for value in values]
+    assert sorted(refused) == sorted([*wanted, ("too_large", orjson.dumps(good(0)))])
+    sources = {value: headers["hcp-source"] for headers, _, value in house.rejected()}
+    replayed = house.command("rejected", "replay", "--source", sources[b"x" * 4_000_000], "--yes")
+    assert replayed.returncode == 0, replayed.stderr
+    house.settle(worker)
+    assert [value for _, _, value in house.rejected()].count(b"x" * 4_000_000) == 2
+
+
 async def delete_all(house: House, topic: str) -> None:
     """What retention does to a topic in the end: it begins where it ends."""
     admin = AIOKafkaAdminClient(bootstrap_servers=house.bootstrap)

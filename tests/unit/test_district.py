@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import date
 from itertools import islice
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -49,7 +50,7 @@ def test_the_district_has_27_departments_14_halls_and_322_windows() -> None:
     records: dict[str, list[dict[str, Any]]] = {}
     kinds = models(Topics.under(""))
     for topic, record in references(SMALL):
-        parse_reference(kinds[topic], orjson.dumps(record))  # as the pipeline would
+        parse_reference(kinds[topic], orjson.dumps(record), ZoneInfo("Asia/Shanghai"))  # as the pipeline would
         records.setdefault(topic, []).append(record)
     windows = records["reference.windows"]
     assert (len(windows), len({w["hall_id"] for w in windows}), len({w["department_id"] for w in windows})) == (

@@ -7,7 +7,7 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from streams.runtime.producer import BatchProducer
+from streams.runtime.producer import LARGE, BatchProducer
 from streams.settings import Settings
 
 MESSAGES = {"topic": {3: [(b"key", b"value", [], None)]}}
@@ -50,3 +50,11 @@ async def test_a_broker_that_is_away_for_too_long_is_not_waited_for() -> None:
     with pytest.raises(KafkaTimeoutError):
         await house(inner, 0.1).send(MESSAGES)
     assert inner.taken == []
+
+
+async def test_a_large_message_has_a_batch_of_its_own_and_all_keep_their_order() -> None:
+    inner, large = Impatient(0), b"x" * (LARGE + 1)
+    await house(inner, 60).send(
+        {"topic": {0: [(b"a", b"1", [], 1), (b"b", large, [], 2), (b"c", b"3", [], 3), (b"d", None, [], 4)]}}
+    )
+    assert [count for *_, count in inner.taken] == [1, 1, 2]
