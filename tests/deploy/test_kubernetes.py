@@ -38,7 +38,7 @@ def test_pods_pass_the_restricted_standard(name: str) -> None:
 
 
 def test_a_command_run_beside_the_workers_is_a_pod_as_restricted_with_their_settings(tmp_path: Path) -> None:
-    """What `kubectl run` makes, by itself and with run.json over it; it would ask a cluster, `patch --local` does not."""
+    """What `kubectl run` makes, with run.json over it. It would ask a cluster; `patch --local` does not."""
     if shutil.which("kubectl") is None:
         pytest.skip("kubectl is not installed")
     made = {
@@ -54,7 +54,9 @@ def test_a_command_run_beside_the_workers_is_a_pod_as_restricted_with_their_sett
     }
     (tmp_path / "made.json").write_text(json.dumps(made))
     over = (FOLDER / "run.json").read_text()
-    done = run("kubectl", "patch", "--local", "-f", tmp_path / "made.json", "--type=strategic", "-p", over, "-o", "json")
+    done = run(
+        "kubectl", "patch", "--local", "-f", tmp_path / "made.json", "--type=strategic", "-p", over, "-o", "json"
+    )
     assert done.returncode == 0, done.stderr
     (tmp_path / "pod.json").write_text(done.stdout)
     judged = run(tool("kubernetes-validate"), "--strict", tmp_path / "pod.json")
