@@ -4,6 +4,7 @@
 #   CLICKHOUSE_USER=haochaping CLICKHOUSE_PASSWORD=… backup.sh restore http://127.0.0.1:8123 haochaping FOLDER
 # Any version of the server takes what any other gave. Run `haochaping migrate` on the empty database first. Needs curl.
 # Workers may go on meanwhile: `haochaping rewind --since` the time `save` prints brings a restored database up to date.
+# That time is an hour before the start: what Kafka had by then must be in ClickHouse, so save while there is no lag.
 set -eu
 what=$1 url=$2 database=$3 folder=$4
 
@@ -18,14 +19,14 @@ ask() {
 tables="reviews daily_cells cases alerts"
 case $what in
   save)
-    started=$(date +%Y-%m-%dT%H:%M:%S%z | sed 's/..$/:&/')
+    since=$(TZ=AGO1 date +%Y-%m-%dT%H:%M:%S+00:00)  # UTC, an hour ago: every `date` can do this
     mkdir -p "$folder"
     for table in $tables; do
       ask "SELECT * FROM $table FORMAT Native" --output "$folder/$table.native.part"
       mv "$folder/$table.native.part" "$folder/$table.native"
     done
-    echo "$started" > "$folder/since"
-    echo "saved; later: haochaping rewind --since $started"
+    echo "$since" > "$folder/since"
+    echo "saved; later: haochaping rewind --since $since"
     ;;
   restore)
     [ -f "$folder/since" ] || { echo "backup.sh: $folder is no finished backup" >&2; exit 1; }

@@ -71,7 +71,8 @@ class Compose:
         """Its environment: our image's, the service's; of this machine only where programs are."""
         service = self.service(name)
         ours = image_environment() if service["image"].startswith("haochaping:") else {}
-        given = {**ours, **service.get("environment", {})}
+        all_of_it = self.values if service.get("env_file") == [{"path": ".env", "required": False}] else {}
+        given = {**ours, **all_of_it, **service.get("environment", {})}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         python = {"PYTHONPATH": str(ROOT)}  # the image has the packages installed
         return {**{key: self.here(str(value)) for key, value in given.items()}, "PATH": path, **python}

@@ -11,8 +11,10 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from streams.app import LAST_FLUSH, LAST_STOP
+from streams.runtime.sink_writer import LAST_CALL
 from streams.settings import PREFIX, Settings
-from tests.deploy.compose import COMPOSE, EXAMPLE, variables
+from tests.deploy.compose import COMPOSE, EXAMPLE, Compose, variables
 from tests.deploy.tools import DEPLOY, ROOT, documents, run, tool
 from tests.house import free_port, until
 
@@ -143,6 +145,26 @@ def test_every_service_that_stays_is_watched_and_everything_mounted_exists(compo
                 assert volume.endswith(":ro"), volume
             else:
                 assert source in compose["volumes"], source
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("name", ["topics", "migrate", "worker", "demo"])
+def test_the_pipeline_gets_every_setting_of_env_but_what_is_composes_own_and_no_secret_of_others(name: str) -> None:
+    secrets = [each for each in variables(EXAMPLE) if each.endswith(("PASSWORD", "SECRET"))]
+    assert len(secrets) == 5
+    given = {"HCP_PSEUDONYM_KEY": "key", "HCP_RECTIFY_DAYS": "7", "HCP_DATA_DIR": "elsewhere", "HCP_HTTP_PORT": "1"}
+    environment = Compose({**variables(EXAMPLE), **dict.fromkeys(secrets, "secret"), **given}, {}).environment(name)
+    assert environment["HCP_RECTIFY_DAYS"] == "7"
+    assert (environment["HCP_DATA_DIR"], environment["HCP_HTTP_PORT"]) == ("/var/lib/haochaping", "6066")
+    assert "secret" not in environment.values()
+
+
+@pytest.mark.services
+def test_nobody_kills_a_worker_that_is_about_to_end(compose: Any) -> None:
+    longest = LAST_FLUSH + 2 * LAST_STOP + LAST_CALL
+    assert int(compose["services"]["worker"]["stop_grace_period"].removesuffix("s")) > longest
+    (worker,) = documents(DEPLOY / "k8s" / "worker.yaml")
+    assert worker["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] > longest
 
 
 @pytest.mark.services

@@ -109,6 +109,7 @@ def fill(sink: Sink) -> None:
     place = {"department_id": "D01", "department_name": "社区事务", "hall_id": "H01", "hall_name": "石化"}
     more = {"categories": ["queue"], "window_id": "W1", "staff_id": "S1"}
     facts = [fact(n, START + timedelta(days=n), **place, **more) for n in range(4)]
+    facts.append(fact(4, START, channel="web"))  # online: no window to be matched
     sink.insert("reviews", rows("reviews", *facts))
     members = (
         ("district", "all"),
@@ -143,6 +144,7 @@ def expect_answers(sink: Sink) -> None:
     assert numbers == {"差评 Bad reviews": 4}
     assert sink.query(substitute(named["超期 Overdue"], "'D02'")).rows[0][0] == 0
     assert sink.query(substitute(named["未办结 Open cases"], None)).rows[0][0] == 4
+    assert [window for window, *_ in sink.query(substitute(named["未对应 Unmatched reviews"], None)).rows] == ["W1"]
 
 
 def test_every_query_answers_on_the_embedded_database(tmp_path: Path) -> None:

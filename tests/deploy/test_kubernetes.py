@@ -1,5 +1,6 @@
 """Kubernetes manifests: valid to the letter, least privilege, and they agree with each other."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,42 @@ def test_kustomization_names_every_manifest_but_the_example_of_the_secret() -> N
 
 @pytest.mark.parametrize("name", ["worker.yaml", "prepare.yaml"])
 def test_pods_pass_the_restricted_standard(name: str) -> None:
-    spec = one(name)["spec"]["template"]["spec"]
+    expect_restricted(one(name)["spec"]["template"]["spec"])
+
+
+def test_a_command_run_beside_the_workers_is_a_pod_as_restricted_with_their_settings(tmp_path: Path) -> None:
+    """What `kubectl run` makes, with run.json over it. It would ask a cluster; `patch --local` does not."""
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not installed")
+    made = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "haochaping-run", "labels": {"app.kubernetes.io/name": "haochaping"}},
+        "spec": {
+            "containers": [
+                {"name": "haochaping-run", "image": "haochaping:0.1.0", "args": ["rewind"], "stdin": True, "tty": True}
+            ],
+            "restartPolicy": "Never",
+        },
+    }
+    (tmp_path / "made.json").write_text(json.dumps(made))
+    over = (FOLDER / "run.json").read_text()
+    done = run(
+        "kubectl", "patch", "--local", "-f", tmp_path / "made.json", "--type=strategic", "-p", over, "-o", "json"
+    )
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "pod.json").write_text(done.stdout)
+    judged = run(tool("kubernetes-validate"), "--strict", tmp_path / "pod.json")
+    assert judged.returncode == 0, judged.stdout + judged.stderr
+    spec = json.loads(done.stdout)["spec"]
+    expect_restricted(spec)
+    (container,) = spec["containers"]
+    assert container["args"] == ["rewind"]
+    (worker,) = one("worker.yaml")["spec"]["template"]["spec"]["containers"]
+    assert container["envFrom"] == worker["envFrom"]
+
+
+def expect_restricted(spec: Any) -> None:
     assert spec["securityContext"]["runAsNonRoot"] is True
     assert spec["securityContext"]["runAsUser"] == 10001
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
