@@ -71,7 +71,7 @@ def test_a_lost_database_comes_back_as_it_was(
         restored = backup("restore", clickhouse, f"{url}_new", tmp_path / "backup")
         assert restored.returncode == 0, restored.stderr
         ((option, told),) = re.findall(r"haochaping rewind (--since) (\S+)", restored.stdout)
-        # An hour before the save, in case something is late. Nothing is here, so that the copy itself is put to the test.
+        # An hour before the save, in case something was late. Nothing was: it is the copy that is put to the test.
         since = option, (datetime.fromisoformat(told) + timedelta(hours=1)).isoformat()
         again = backup("restore", clickhouse, f"{url}_new", tmp_path / "backup")
         assert again.returncode == 1
