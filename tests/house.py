@@ -60,7 +60,7 @@ class WorkerProcess:
     def get(self, path: str) -> tuple[int, bytes]:
         """Status and body of a GET; 0 while nothing listens."""
         try:
-            with urllib.request.urlopen(self.url + path, timeout=20) as response:
+            with urllib.request.urlopen(self.url + path, timeout=60) as response:  # a year of facts: 5 s
                 return response.status, response.read()
         except urllib.error.HTTPError as exc:
             return exc.code, exc.read()
