@@ -114,6 +114,7 @@ class Worker:
 
         Raises:
             HaochapingError: something that a person must mend, or a new process.
+            Exception: a part of it failed in a way nobody foresaw.
         """
         loop = asyncio.get_running_loop()
         self._failure = loop.create_future()
@@ -262,7 +263,7 @@ class Worker:
             metrics,
             self.events.publish,
             lambda: self.pulse.group_was_idle,
-            lambda: self.timers.stopped,
+            lambda: self.timers.catching_up,
         )
         repeat = Repeat(
             topics,
@@ -321,9 +322,6 @@ class Worker:
         """Stop the worker with this reason."""
         assert self._failure is not None, "run() comes first"
         if not self._failure.done():
-            if not isinstance(exc, HaochapingError):
-                log.error("the worker stops", exc_info=exc)
-                exc = HaochapingError(f"the worker stopped: {type(exc).__name__}: {exc}")
             self._failure.set_exception(exc)
 
     async def _commit(self, offsets: Mapping[tuple[str, int], int]) -> bool:

@@ -68,7 +68,7 @@ class Rectify:
         metrics: Metrics,
         publish: Callable[[str, Any], None],
         quiet: Callable[[], bool] = lambda: True,
-        time_stands: Callable[[], bool] = lambda: False,
+        catching_up: Callable[[], bool] = lambda: False,
     ) -> None:
         self.topic = topics.case_inputs.name
         self.memories = memories
@@ -83,14 +83,14 @@ class Rectify:
         self._refusals = refusals
         self._metrics = metrics
         self._publish = publish
-        self._time_stands = time_stands
+        self._catching_up = catching_up
         self._quiet = quiet  # whether all that was published has been read, so that no opening is under way
 
     # What time it is -------------------------------------------------------------------------------------------
 
     def _now(self) -> datetime:
         """Time as of the last tick, where it runs ahead of what has been read: see runtime/timers.py."""
-        return self._looked_at if self._clock.by_events or self._time_stands() else self._clock.now()
+        return self._looked_at if self._clock.by_events or self._catching_up() else self._clock.now()
 
     def recovered(self, partition: int) -> None:
         """Have every case looked at by the next tick.

@@ -18,8 +18,9 @@ import orjson
 import typer
 from rich.console import Console
 
-from streams.cli.common import progress, publish_records
+from streams.cli.common import progress
 from streams.cli.figures import SOURCES, WIDTH, Figures, print_figures
+from streams.cli.publishing import publish_records
 from streams.district import Plan, references, timeline
 from streams.errors import HaochapingError
 from streams.runtime.admin import create_topics, open_admin

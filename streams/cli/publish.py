@@ -9,7 +9,8 @@ import orjson
 import typer
 
 from streams.agents.case_events import parse_event
-from streams.cli.common import load_settings, publish_records
+from streams.cli.common import load_settings
+from streams.cli.publishing import publish_records
 from streams.errors import HaochapingError
 from streams.runtime.reference import models, parse_reference
 from streams.schemas.fields import MAX_BYTES

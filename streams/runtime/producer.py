@@ -21,9 +21,8 @@ log = logging.getLogger(__name__)
 Message = tuple[bytes | None, bytes | None, list[tuple[str, bytes]], int | None]
 
 MAX_BATCH_BYTES = 512 * 1024
-#: A message with more bytes has a batch of its own, compressed: what a publisher compressed to less than the broker's
-#: limit may be of any size, and is refused with its bytes unchanged.
-LARGE = 512 * 1024
+#: A larger message is compressed: what a publisher compressed to less than the broker's limit may be of any size, and
+#: is refused with its bytes unchanged.
 _GZIP = 1  # as Kafka numbers it
 #: A refused record keeps its bytes (up to the broker's 1 MiB) and gains headers.
 MAX_REQUEST_BYTES = 3 * 1024 * 1024
@@ -46,13 +45,12 @@ class Outbox:
         value: bytes | None,
         headers: Sequence[tuple[str, bytes]] = (),
         *,
-        timestamp: int | None = None,
         partition: int | None = None,
     ) -> None:
         """A record for `topic`; its partition follows from its key unless given."""
         if partition is None:
             partition = partition_of(key or b"", self._partitions[topic])
-        self.messages[topic][partition].append((key, value, list(headers), timestamp))
+        self.messages[topic][partition].append((key, value, list(headers), None))
 
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
         """Rows for a table of the sink, column by column."""
@@ -63,7 +61,7 @@ def _filled(producer: AIOKafkaProducer, messages: Sequence[Message]) -> Iterator
     """Batches with these messages, in order."""
     builder = producer.create_batch()
     for key, value, headers, timestamp in messages:
-        large = value is not None and len(value) > LARGE
+        large = value is not None and len(value) > MAX_BATCH_BYTES
         if large or builder.append(key=key, value=value, timestamp=timestamp, headers=headers) is None:
             if builder.record_count():
                 yield builder

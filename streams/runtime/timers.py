@@ -88,9 +88,9 @@ class Timers:
             yield
 
     @property
-    def stopped(self) -> bool:
-        """Whether time stands where it was last looked at, though the clock goes on."""
-        return self._clock.by_events or self._catching_up
+    def catching_up(self) -> bool:
+        """Whether time stands where it was last looked at, though the wall's clock goes on."""
+        return self._catching_up
 
     def look_again(self) -> None:
         """Partitions came, with cases nobody has looked at yet: do so when what was reported of them has been read."""

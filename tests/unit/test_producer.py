@@ -7,7 +7,7 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from streams.runtime.producer import LARGE, BatchProducer
+from streams.runtime.producer import MAX_BATCH_BYTES, BatchProducer
 from streams.settings import Settings
 
 MESSAGES = {"topic": {3: [(b"key", b"value", [], None)]}}
@@ -53,7 +53,7 @@ async def test_a_broker_that_is_away_for_too_long_is_not_waited_for() -> None:
 
 
 async def test_a_large_message_has_a_batch_of_its_own_and_all_keep_their_order() -> None:
-    inner, large = Impatient(0), b"x" * (LARGE + 1)
+    inner, large = Impatient(0), b"x" * (MAX_BATCH_BYTES + 1)
     await house(inner, 60).send(
         {"topic": {0: [(b"a", b"1", [], 1), (b"b", large, [], 2), (b"c", b"3", [], 3), (b"d", None, [], 4)]}}
     )
