@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -162,9 +163,24 @@ def _plain(value: Any, zone: ZoneInfo) -> Any:
 
 def to_csv(found: Found) -> str:
     """CSV with a header: values as in the JSON form, lists joined by `|`, nothing for null."""
+    return _csv(found, str)
+
+
+def to_excel_csv(found: Found) -> str:
+    """The same for Excel opened by a double click: a byte order mark, without which it shows Chinese as garbage, and a
+    `'` before what it would run as a formula, for anybody may write a comment."""
+    return "\ufeff" + _csv(found, lambda text: f"'{text}" if _FORMULA.match(text) else text)
+
+
+#: -1 and @A.B:C are ids; a formula that does anything has more than an id may have.
+_FORMULA = re.compile(r"[=+\-@\t\r](?![A-Za-z0-9_.:\-]*$)")
+
+
+def _csv(found: Found, shown: Callable[[str], str]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(found.names)
     for row in found.rows:
-        writer.writerow(["|".join(row[name]) if isinstance(row[name], list) else row[name] for name in found.names])
+        cells = ["|".join(row[name]) if isinstance(row[name], list) else row[name] for name in found.names]
+        writer.writerow([shown(each) if isinstance(each, str) else each for each in cells])
     return text.getvalue()

@@ -42,7 +42,7 @@ _MOBILE = f"{_COUNTRY}{_digits('1')}{_LOOSE_GAP}{{0,2}}{_digits('[3-9]')}{_group
 _AREA = f"[(（]?{_digits('0[1-9]')}{_DIGIT}{{1,2}}[)）]?{_GAP}{{0,2}}"
 _EXTENSION = f"(?:{_GAP}?(?:转|[-－]){_GAP}?{_DIGIT}{{1,5}})?"
 _SERVICE = f"(?:{_digits('400')}|{_digits('800')}){_grouped('7')}"
-_ABROAD = f"[+＋]{_digits('86')}{_GAP}{{0,2}}{_digits('[1-9]')}{_grouped('8,10')}"  # +86 21 5792 1234
+_ABROAD = f"[+＋]{_digits('[1-9]')}{_grouped('7,14')}"  # +86 21 5792 1234, +852 9123 4567: up to 15 digits (E.164)
 _LANDLINE = f"(?:{_COUNTRY}{_AREA}{_digits('[1-9]')}{_grouped('6,7')}{_EXTENSION}|{_SERVICE}|{_ABROAD})"
 #: Without an area code it is a phone number if a word says so; else 7 or 8 digits that are no date, no amount, and
 #: not called a case number.

@@ -8,7 +8,7 @@ import orjson
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from sinks.views import ViewRequestError, read_view, to_csv
+from sinks.views import ViewRequestError, read_view, to_csv, to_excel_csv
 from streams import __version__
 from streams.errors import HaochapingError
 from streams.runtime.clock import BEGINNING
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "static"
 PARAMETERS = ("day_from", "day_to", "dimension", "member_id", "limit")
+FORMATS = {"csv": to_csv, "excel": to_excel_csv}
 
 
 def _json(data: Any, status: int = 200) -> web.Response:
@@ -89,6 +90,10 @@ class WebServer:
                 "idle": bool(pulse and worker.idle),
                 "clock": worker.settings.clock,
                 "now": now if (now := worker.clock.now()) > BEGINNING else None,
+                "lead_hours": {
+                    "callback": worker.settings.callback_lead_hours,
+                    "rectify": worker.settings.rectify_lead_hours,
+                },
             },
             200 if ready else 503,
         )
@@ -102,8 +107,8 @@ class WebServer:
         form = query.pop("format", "json")
         view = request.match_info["view"]
         try:
-            if form not in ("json", "csv"):
-                raise ViewRequestError(f"format is json or csv, not {form!r}")
+            if form not in ("json", *FORMATS):
+                raise ViewRequestError(f"format is json, {' or '.join(FORMATS)}, not {form!r}")
             unknown = query.keys() - set(PARAMETERS)
             if unknown:
                 raise ViewRequestError(f"unknown parameter {min(unknown)!r}; there are {', '.join(PARAMETERS)}, format")
@@ -115,9 +120,11 @@ class WebServer:
         except HaochapingError as exc:
             return _json({"error": str(exc)}, 503)
         response: web.Response
-        if form == "csv":
-            response = web.Response(text=to_csv(found), content_type="text/csv", charset="utf-8")
+        if form in FORMATS:
+            response = web.Response(text=FORMATS[form](found), content_type="text/csv", charset="utf-8")
         else:
             response = _json(found.rows)
+        if form == "excel":
+            response.headers["Content-Disposition"] = f'attachment; filename="{view}.csv"'
         response.enable_compression()  # a year of a hall's days is a megabyte of JSON
         return response

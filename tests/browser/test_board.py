@@ -306,7 +306,10 @@ async def test_open_cases_count_down_and_the_closed_one_is_not_there(worker: Wor
     running = page.locator('[data-case="r2"] .countdown').first
     await expect(running).to_contain_text("剩 21 小时 59 分")
     await expect(page.locator('[data-case="r3"] .countdown').first).to_have_attribute("data-pace", "late")
+    await expect(running).to_have_attribute("data-pace", "calm")
     await expect(page.locator("#clock")).to_contain_text("现在")
+    worker.readiness["lead_hours"] = {"callback": 22, "rectify": 24}  # as HCP_CALLBACK_LEAD_HOURS says
+    await expect(running).to_have_attribute("data-pace", "soon", timeout=10_000)
 
 
 async def test_a_comment_is_text_whatever_it_holds(worker: Worker, open_board: Open) -> None:

@@ -1,5 +1,7 @@
 """What every sink must do, so that neither can differ from the other."""
 
+import csv
+import io
 import random
 from collections import defaultdict
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ import pytest
 from sinks import open_sink
 from sinks.base import Sink
 from sinks.schema import TABLES, migrate
-from sinks.views import VIEWS, ViewRequestError, read_view, to_csv
+from sinks.views import VIEWS, ViewRequestError, read_view, to_csv, to_excel_csv
 from tests.twin import _tail
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -212,3 +214,14 @@ class SinkSuite:
         header, line, *rest = to_csv(read_view(sink, "bi_reviews", zone=ZONE)).splitlines()
         assert header.startswith("review_id,day,") and "a|b" in line and '"with ""quotes""' in line
         assert not rest
+
+    def test_excel_shows_chinese_and_runs_no_comment(self, sink: Sink) -> None:
+        comment = "=HYPERLINK(\"http://example.com\",\"办事指南\")"
+        sink.insert("reviews", rows("reviews", fact(1, START, window_id="-1", comment=comment)))
+        found = read_view(sink, "bi_reviews", zone=ZONE)
+        (row,) = csv.DictReader(io.StringIO(to_excel_csv(found).removeprefix("\ufeff")))
+        assert to_excel_csv(found).startswith("\ufeffreview_id,")
+        assert row["comment"] == f"'{comment}"
+        assert row["window_id"] == "-1"  # an id stays what it is
+        (plain,) = csv.DictReader(io.StringIO(to_csv(found)))
+        assert plain == row | {"comment": comment}  # for programs nothing is changed

@@ -225,6 +225,9 @@ def test_personal_data_never_leaves_the_first_agent(new_house: Make) -> None:
     everything += worker.log.read_bytes()
     for secret in ("某人甲", "19900001234", "310116199001011234", "199-0000-5678", "who@example.com"):
         assert secret.encode() not in everything
+    assert worker.get("/api/views/bi_cases?format=excel")[1].startswith("\ufeffcase_id,".encode())
+    assert worker.get("/api/views/bi_cases?format=csv")[1].startswith(b"case_id,")
+    assert worker.get("/api/views/bi_cases?format=xml")[0] == 400
 
 
 def test_duplicates_count_once_whatever_keys_they_come_with(new_house: Make) -> None:

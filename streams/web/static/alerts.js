@@ -7,8 +7,6 @@ import { instant, span, stamp } from "./time.js";
 import * as words from "./words.js";
 
 const GRAVITY = { critical: 0, warning: 1, info: 2 };
-const HOUR = 3_600_000;
-
 /** Kinds of resolved alerts one may look at; reminders are not worth remembering. */
 const FILTERS = [
   ["", ["全部", "all"]],
@@ -105,7 +103,7 @@ function when(alert, cases, now) {
   const due = dueOf(alert, cases);
   const running = due && [
     alert.kind.startsWith("repeat") && ["整改 ", en("rectify"), " "],
-    countdown(due, alert.kind === "callback_due_soon" ? 4 * HOUR : 24 * HOUR, now),
+    countdown(due, alert.kind.startsWith("callback") ? "callback" : "rectify", now),
     " · ",
   ];
   return [running, raised, " 触发 ", en("raised")];

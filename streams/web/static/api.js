@@ -41,7 +41,7 @@ export async function view(name, parameters = {}) {
   throw new ApiError(status, body?.error ?? `HTTP ${status}`);
 }
 
-/** `{ready, lag, idle}`; not being ready is an answer, not an error. */
+/** `{ready, lag, idle, clock, now, lead_hours}`; not being ready is an answer, not an error. */
 export async function readiness() {
   const { status, body } = await get("readyz");
   if (body && typeof body.ready === "boolean") return body;

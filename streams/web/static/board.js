@@ -4,7 +4,7 @@ import { ApiError, listen, readiness, view } from "./api.js";
 import { setUpAlerts, showAlerts } from "./alerts.js";
 import { showCases } from "./cases.js";
 import { Clock } from "./clock.js";
-import { tick } from "./countdown.js";
+import { tellLeads, tick } from "./countdown.js";
 import { both, byId, choice, en } from "./dom.js";
 import { showFigures } from "./figures.js";
 import { sum, whole } from "./numbers.js";
@@ -202,6 +202,7 @@ async function poll() {
   try {
     answer = await readiness();
     clock.tell(answer);
+    tellLeads(answer.lead_hours);
     if (answer.ready && !before?.ready && asked) touchAll();
     else if (answer.ready && streaming === false) touch(...Object.keys(readers)); // a proxy may let no events through
   } catch {

@@ -6,8 +6,6 @@ import { categoryTags } from "./reviews.js";
 import { instant, stamp } from "./time.js";
 import * as words from "./words.js";
 
-const HOUR = 3_600_000;
-
 let everything = false;
 
 /** Something is still to be done: also where a case was rectified and replied to, yet nobody called back. */
@@ -58,19 +56,19 @@ function item(row, now) {
       row.comment && h("blockquote", null, row.comment),
       categoryTags(row.categories)),
     h("dl", { class: "duties" },
-      duty(["回访", "callback"], row.called_back_at, row.callback_on_time, row.callback_due, 4 * HOUR, now),
-      duty(["整改", "rectify"], rectified(row) && later(row.rectified_at, row.replied_at), row.rectify_on_time, row.rectify_due, 24 * HOUR, now, progress(row))),
+      duty(["回访", "callback"], "callback", row.called_back_at, row.callback_on_time, row.callback_due, now),
+      duty(["整改", "rectify"], "rectify", rectified(row) && later(row.rectified_at, row.replied_at), row.rectify_on_time, row.rectify_due, now, progress(row))),
   );
 }
 
-function duty(name, doneAt, onTime, due, soon, now, note = null) {
+function duty(name, which, doneAt, onTime, due, now, note = null) {
   return h("div", null,
     h("dt", null, both(name)),
     h("dd", null,
       doneAt
         ? h("span", { class: "countdown", "data-pace": missed(onTime) ? "late" : "done" },
           missed(onTime) ? "逾期完成 " : "已完成 ", en(missed(onTime) ? "done late" : "done"))
-        : countdown(due, soon, now),
+        : countdown(due, which, now),
       h("span", { class: "by" }, doneAt ? stamp(doneAt, now) : `${stamp(due, now)} 到期`),
       note && h("span", { class: "by" }, both(note))),
   );

@@ -3,9 +3,16 @@
 import { en, h } from "./dom.js";
 import { instant, span } from "./time.js";
 
-/** An element that counts down to `due`; turns amber `soon` milliseconds before. */
-export function countdown(due, soon, now) {
-  const node = h("span", { class: "countdown", "data-due": due, "data-soon": soon });
+const HOUR = 3_600_000;
+
+/** Hours before a duty is due that it turns amber; the worker says what the district has set. */
+const lead = { callback: 4, rectify: 24 };
+
+export const tellLeads = (hours) => Object.assign(lead, hours);
+
+/** An element that counts down to `due`; turns amber the duty's lead before. `duty`: callback or rectify. */
+export function countdown(due, duty, now) {
+  const node = h("span", { class: "countdown", "data-due": due, "data-duty": duty });
   update(node, now);
   return node;
 }
@@ -20,7 +27,7 @@ function update(node, now) {
   const [chinese, english] = span(left);
   const late = left < 0;
   const text = late ? `逾期 ${chinese}` : `剩 ${chinese}`;
+  node.dataset.pace = late ? "late" : left <= lead[node.dataset.duty] * HOUR ? "soon" : "calm";
   if (node.firstChild?.textContent === text) return;
-  node.dataset.pace = late ? "late" : left <= Number(node.dataset.soon) ? "soon" : "calm";
   node.replaceChildren(h("span", null, text), " ", en(late ? `${english} late` : `${english} left`));
 }
