@@ -1,14 +1,17 @@
 """Reading the views for `/api/views/{view}`. Source: CONTRACT §7."""
 
 import csv
-import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+import orjson
+
 from sinks.base import Sink
+from streams.schemas.fields import FIRST_YEAR, LAST_YEAR
 
 DEFAULT_LIMIT = 1000
 
@@ -24,7 +27,7 @@ class View(NamedTuple):
 
     day: str  # the expression its days are filtered by
     order: str
-    columns: frozenset[str] = frozenset()  # those a member may be looked for in
+    members: Mapping[str, str] = {}  # by dimension, what is true of a member's rows; `{}` is its id
     flags: frozenset[str] = frozenset()  # 0 and 1 that are booleans
 
 
@@ -33,31 +36,39 @@ class Found(NamedTuple):
 
     names: list[str]
     rows: list[dict[str, Any]]
+    more: bool  # there are more rows than were asked for
 
 
-_IDS = frozenset(["department_id", "hall_id", "window_id", "staff_id", "service_id", "channel"])
+_HALL = {"hall": "ifNull(hall_id, '') = {}"}
+_DEPARTMENT = {"department": "ifNull(department_id, '') = {}"}
+_OTHERS = {each: f"ifNull({each}_id, '') = {{}}" for each in ("window", "staff", "service")}
+_CHANNEL = {"channel": "channel = {}"}
+_CATEGORY, _CATEGORIES = {"category": "ifNull(category, '') = {}"}, {"category": "has(categories, {})"}
 
 VIEWS = {
     "bi_reviews": View(
         "day",
         "day DESC, occurred_at DESC, review_id",
-        _IDS,
+        _DEPARTMENT | _HALL | _OTHERS | _CHANNEL | _CATEGORIES,
         frozenset(["matched_window", "matched_staff", "matched_service", "three_match", "bad", "hidden_negative"]),
     ),
     "bi_daily": View("day", "day, dimension, member_id"),
     "bi_cases": View(
         "toDate(opened_at)",
         "opened_at DESC, case_id",
-        _IDS,
+        _DEPARTMENT | _HALL | _OTHERS | _CHANNEL | _CATEGORIES,
         frozenset(["callback_on_time", "rectify_on_time", "relapsed"]),
     ),
     "bi_alerts": View(
-        "toDate(raised_at)", "raised_at DESC, alert_id", _IDS - {"channel"}, frozenset(["same_service", "same_hall"])
+        "toDate(raised_at)",
+        "raised_at DESC, alert_id",
+        _DEPARTMENT | _HALL | _OTHERS | _CATEGORY,
+        frozenset(["same_service", "same_hall"]),
     ),
-    "bi_timeliness": View("month", "month, department_id", frozenset(["department_id"])),
-    "bi_recurrence": View("month", "month, hall_id, category", frozenset(["hall_id"])),
+    "bi_timeliness": View("month", "month, department_id", _DEPARTMENT),
+    "bi_recurrence": View("month", "month, hall_id, category", _HALL | _CATEGORY),
     "bi_reconcile": View("day", "day"),
-    "bi_category_trend": View("week", "week, category"),
+    "bi_category_trend": View("week", "week, category", _CATEGORY),
 }
 
 
@@ -100,14 +111,20 @@ def read_view(
     sql = f"SELECT * FROM {view}"
     if where:
         sql += f" WHERE {' AND '.join(where)}"
-    result = sink.query(f"{sql} ORDER BY {spec.order} LIMIT {_limit(limit)}")
-    return Found(result.names, [_row(view, spec, result.names, row, zone) for row in result.rows])
+    most = _limit(limit)
+    result = sink.query(f"{sql} ORDER BY {spec.order} LIMIT {most + 1}")
+    rows = [_row(view, spec, result.names, row, zone) for row in result.rows[:most]]
+    return Found(result.names, rows, len(result.rows) > most)
+
+
+#: Days beyond these are none to ClickHouse, and no review is from there.
+_FIRST_DAY, _LAST_DAY = date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31)
 
 
 def _day(name: str, value: str) -> date:
     try:
         if value[4:8:3] == "--" and len(value) == 10:  # not 2026-W01-1, which fromisoformat() takes as well
-            return date.fromisoformat(value)
+            return min(max(date.fromisoformat(value), _FIRST_DAY), _LAST_DAY)
     except ValueError:
         pass
     raise ViewRequestError(f"{name} is a day such as 2026-05-12, not {value!r}")
@@ -128,11 +145,11 @@ def _member(view: str, spec: View, dimension: str | None, member_id: str | None)
         return [f"{name} = {_quoted(value)}" for name, value in columns.items() if value is not None]
     if dimension is None and member_id is None:
         return []
-    column = dimension if dimension == "channel" else f"{dimension}_id"
-    if dimension is None or member_id is None or column not in spec.columns:
-        have = ", ".join(sorted(each.removesuffix("_id") for each in spec.columns)) or "none"
+    condition = spec.members.get(dimension or "")
+    if member_id is None or condition is None:
+        have = ", ".join(sorted(spec.members)) or "none"
         raise ViewRequestError(f"{view} takes dimension and member_id together, of the dimensions: {have}")
-    return [f"ifNull({column}, '') = {_quoted(member_id)}"]
+    return [condition.format(_quoted(member_id))]
 
 
 def _quoted(text: str) -> str:
@@ -161,15 +178,20 @@ def _plain(value: Any, zone: ZoneInfo) -> Any:
     return value
 
 
-def to_csv(found: Found) -> str:
-    """CSV with a header: values as in the JSON form, lists joined by `|`, nothing for null."""
-    return _csv(found, str)
+def to_json(found: Found) -> bytes:
+    """A JSON array of row objects."""
+    return orjson.dumps(found.rows)
 
 
-def to_excel_csv(found: Found) -> str:
+def to_csv(found: Found) -> bytes:
+    """CSV with a header, in UTF-8: values as in the JSON form, lists joined by `|`, nothing for null."""
+    return _csv(found, str).encode()
+
+
+def to_excel_csv(found: Found) -> bytes:
     """The same for Excel opened by a double click: a byte order mark, without which it shows Chinese as garbage, and a
     `'` before what it would run as a formula, for anybody may write a comment."""
-    return "\ufeff" + _csv(found, lambda text: f"'{text}" if _FORMULA.match(text) else text)
+    return _csv(found, lambda text: f"'{text}" if _FORMULA.match(text) else text).encode("utf-8-sig")
 
 
 #: -1 and @A.B:C are ids; a formula that does anything has more than an id may have.
@@ -177,10 +199,18 @@ _FORMULA = re.compile(r"[=+\-@\t\r](?![A-Za-z0-9_.:\-]*$)")
 
 
 def _csv(found: Found, shown: Callable[[str], str]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    lines: list[str] = []
+    # Lines end in \n here, but a writer told so leaves a lone \r in a comment unquoted, which readers take for an end.
+    writer = csv.writer(SimpleNamespace(write=lines.append), lineterminator="\r\n")
     writer.writerow(found.names)
     for row in found.rows:
-        cells = ["|".join(row[name]) if isinstance(row[name], list) else row[name] for name in found.names]
-        writer.writerow([shown(each) if isinstance(each, str) else each for each in cells])
-    return text.getvalue()
+        writer.writerow([_cell(row[name], shown) for name in found.names])
+    return "".join(line.removesuffix("\r\n") + "\n" for line in lines)
+
+
+def _cell(value: Any, shown: Callable[[str], str]) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        value = "|".join(value)
+    return shown(value) if isinstance(value, str) else value

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from sinks.base import Sink, SinkError
 from sinks.schema.tables import TABLES, create_table
+from streams.rules.categories import TITLES
+from streams.rules.tally import DISTRICT
+from streams.schemas.review import CHANNELS
 
 #: What each version of the schema adds: its number and the tables it creates. Append; never change what is released.
 MIGRATIONS: tuple[tuple[int, tuple[str, ...]], ...] = ((1, ("reviews", "daily_cells", "cases", "alerts")),)
@@ -13,6 +16,9 @@ MIGRATIONS: tuple[tuple[int, tuple[str, ...]], ...] = ((1, ("reviews", "daily_ce
 SCHEMA_VERSION = MIGRATIONS[-1][0]
 
 VIEWS = {path.stem: path for path in sorted((Path(__file__).parent / "views").glob("*.sql"))}
+
+#: Members of bi_daily that are the same in every district: their titles.
+_MEMBERS = {DISTRICT: "全区", **CHANNELS, **TITLES}
 
 _VERSIONS_TABLE = """\
 CREATE TABLE IF NOT EXISTS schema_migrations (version UInt32, applied_at DateTime DEFAULT now())
@@ -75,9 +81,16 @@ def _steps(sink: Sink, zone: str, repeat_window_days: int) -> Iterator[str]:
                 sink.command(for_server(create_table(TABLES[name], zone), server))
             sink.command(f"INSERT INTO schema_migrations (version) SELECT {number}")
             yield f"migration {number}: {', '.join(tables)}"
+    values = {
+        "window_days": repeat_window_days,
+        "zone": zone,
+        "members": list(_MEMBERS),  # Python writes lists of plain texts as ClickHouse does
+        "titles": list(_MEMBERS.values()),
+    }
     for name, path in VIEWS.items():
-        # Not str.format(): SQL may have braces of its own.
-        sql = path.read_text("utf-8").replace("{window_days}", str(repeat_window_days)).replace("{zone}", zone)
+        sql = path.read_text("utf-8")
+        for each, value in values.items():
+            sql = sql.replace(f"{{{each}}}", str(value))  # not str.format(): SQL may have braces of its own
         if server < (19, 14):
             sink.command(f"DROP TABLE IF EXISTS {name}")
         sink.command(for_server(f"CREATE OR REPLACE VIEW {name} AS\n{sql}", server))

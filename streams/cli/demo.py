@@ -42,6 +42,8 @@ def demo(
     Example: haochaping demo --reviews 20000 --serve
     """
     plan = Plan(reviews=reviews, seed=seed)
+    for sign in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal, too: broker and worker are not to live on
+        signal.signal(sign, lambda number, _: sys.exit(128 + number))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="haochaping-demo-")))
         broker_port = _free_port()

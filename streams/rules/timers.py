@@ -27,6 +27,7 @@ from streams.rules.deadlines import DeadlineRules
 from streams.schemas.alert import Alert, AlertKind, Severity
 from streams.schemas.case import Opening
 from streams.schemas.case_event import CaseEvent
+from streams.schemas.review import CHANNELS
 
 #: A deadline is missed when now > due: this much after it.
 INSTANT = datetime.resolution
@@ -250,7 +251,7 @@ def _alert(
 def _place(department: str | None, hall: str | None, window: str | None, channel: str) -> tuple[str, str]:
     """Where it was, in Chinese and in English; a review of no place is named by its channel."""
     named = list(dict.fromkeys(filter(None, (department, hall, window))))
-    return " ".join(named) or f"渠道 {channel}", ", ".join(named) or f"channel {channel}"
+    return " ".join(named) or f"渠道 {CHANNELS.get(channel, channel)}", ", ".join(named) or f"channel {channel}"
 
 
 @lru_cache(maxsize=1024)

@@ -1,5 +1,7 @@
 """A review as upstream systems publish it (topic `reviews`). Source: CONTRACT §2."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal, NotRequired
 
 from pydantic import Field, StringConstraints, TypeAdapter, with_config
@@ -8,6 +10,19 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 from streams.schemas.fields import Id, Time
 
 Channel = Literal["window", "web", "app", "kiosk", "hotline", "sms", "qr"]
+
+#: Channel: its Chinese title.
+CHANNELS: Mapping[str, str] = MappingProxyType(
+    {
+        "window": "窗口",
+        "web": "网站",
+        "app": "移动端",
+        "kiosk": "自助终端",
+        "hotline": "12345 热线",
+        "sms": "短信",
+        "qr": "扫码",
+    }
+)
 Rating = Annotated[int, Field(strict=True, ge=1, le=5, description="5 非常满意 … 1 非常不满意")]
 
 #: A rating of this or less is a 差评.

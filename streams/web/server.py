@@ -8,7 +8,8 @@ import orjson
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from sinks.views import ViewRequestError, read_view, to_csv, to_excel_csv
+from sinks.base import Sink
+from sinks.views import ViewRequestError, read_view, to_csv, to_excel_csv, to_json
 from streams import __version__
 from streams.errors import HaochapingError
 from streams.runtime.clock import BEGINNING
@@ -20,7 +21,12 @@ log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "static"
 PARAMETERS = ("day_from", "day_to", "dimension", "member_id", "limit")
-FORMATS = {"csv": to_csv, "excel": to_excel_csv}
+#: Format of a view's answer: how it is written, its content type.
+FORMATS = {
+    "json": (to_json, "application/json"),
+    "csv": (to_csv, "text/csv"),
+    "excel": (to_excel_csv, "text/csv"),
+}
 
 
 def _json(data: Any, status: int = 200) -> web.Response:
@@ -107,23 +113,28 @@ class WebServer:
         form = query.pop("format", "json")
         view = request.match_info["view"]
         try:
-            if form not in ("json", *FORMATS):
-                raise ViewRequestError(f"format is json, {' or '.join(FORMATS)}, not {form!r}")
+            if len(request.query) > len(set(request.query)):
+                raise ViewRequestError("a parameter is given twice")
+            if form not in FORMATS:
+                raise ViewRequestError(f"format is one of {', '.join(FORMATS)}, not {form!r}")
             unknown = query.keys() - set(PARAMETERS)
             if unknown:
                 raise ViewRequestError(f"unknown parameter {min(unknown)!r}; there are {', '.join(PARAMETERS)}, format")
-            found = await self._worker.sink.read(
-                lambda sink: read_view(sink, view, zone=self._worker.settings.zone, **query)
-            )
+            write, content_type = FORMATS[form]
+
+            def answer(sink: Sink) -> tuple[bytes, bool]:
+                # Written there as well: a year of facts takes seconds, in which the event loop would stand still.
+                found = read_view(sink, view, zone=self._worker.settings.zone, **query)
+                return write(found), found.more
+
+            body, more = await self._worker.sink.read(answer)
         except ViewRequestError as exc:
             return _json({"error": str(exc)}, 400)
         except HaochapingError as exc:
             return _json({"error": str(exc)}, 503)
-        response: web.Response
-        if form in FORMATS:
-            response = web.Response(text=FORMATS[form](found), content_type="text/csv", charset="utf-8")
-        else:
-            response = _json(found.rows)
+        response = web.Response(body=body, content_type=content_type, charset="utf-8")
+        if more:
+            response.headers["Haochaping-Truncated"] = "true"  # limit left rows out
         if form == "excel":
             response.headers["Content-Disposition"] = f'attachment; filename="{view}.csv"'
         response.enable_compression()  # a year of a hall's days is a megabyte of JSON

@@ -205,23 +205,82 @@ class SinkSuite:
         for name in VIEWS:
             found = read_view(sink, name, zone=ZONE)
             assert found.rows == []
-            header, *lines = to_csv(found).splitlines()
+            header, *lines = to_csv(found).decode().splitlines()
             assert VIEWS[name].order.split()[0].strip(",") in header.split(",")
             assert not lines
 
     def test_csv_has_a_header_and_a_line_a_row(self, sink: Sink) -> None:
         sink.insert("reviews", rows("reviews", fact(1, START, tags=["a", "b"], comment='with "quotes", and commas')))
-        header, line, *rest = to_csv(read_view(sink, "bi_reviews", zone=ZONE)).splitlines()
+        header, line, *rest = to_csv(read_view(sink, "bi_reviews", zone=ZONE)).decode().splitlines()
         assert header.startswith("review_id,day,") and "a|b" in line and '"with ""quotes""' in line
         assert not rest
 
+    @pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\u2028"])
+    def test_a_comment_of_two_lines_is_one_cell_of_csv(self, sink: Sink, end: str) -> None:
+        comment = f"排队太久{end}态度差"
+        sink.insert("reviews", rows("reviews", fact(1, START, comment=comment), fact(2, START, three_match=1)))
+        text = to_csv(read_view(sink, "bi_reviews", zone=ZONE)).decode()
+        one, two = csv.DictReader(io.StringIO(text, newline=""))
+        assert (one["comment"], one["three_match"], two["three_match"]) == (comment, "false", "true")
+
     def test_excel_shows_chinese_and_runs_no_comment(self, sink: Sink) -> None:
-        comment = "=HYPERLINK(\"http://example.com\",\"办事指南\")"
-        sink.insert("reviews", rows("reviews", fact(1, START, window_id="-1", comment=comment)))
+        comment = '=HYPERLINK("http://example.com","办事指南")'
+        sink.insert("reviews", rows("reviews", fact(1, START, window_id="-1", comment=comment, tags=["=1+1"])))
         found = read_view(sink, "bi_reviews", zone=ZONE)
-        (row,) = csv.DictReader(io.StringIO(to_excel_csv(found).removeprefix("\ufeff")))
-        assert to_excel_csv(found).startswith("\ufeffreview_id,")
-        assert row["comment"] == f"'{comment}"
+        text = to_excel_csv(found)
+        assert text.startswith("\ufeffreview_id,".encode())
+        (row,) = csv.DictReader(io.StringIO(text.decode("utf-8-sig"), newline=""))
+        assert (row["comment"], row["tags"]) == (f"'{comment}", "'=1+1")
         assert row["window_id"] == "-1"  # an id stays what it is
-        (plain,) = csv.DictReader(io.StringIO(to_csv(found)))
-        assert plain == row | {"comment": comment}  # for programs nothing is changed
+        (plain,) = csv.DictReader(io.StringIO(to_csv(found).decode(), newline=""))
+        assert plain == row | {"comment": comment, "tags": "=1+1"}  # for programs nothing is changed
+
+    def test_rows_left_out_are_told_of(self, sink: Sink) -> None:
+        sink.insert("reviews", rows("reviews", fact(1, START), fact(2, START)))
+        assert [read_view(sink, "bi_reviews", zone=ZONE, limit=each).more for each in (1, 2, 3)] == [True, False, False]
+
+    def test_days_beyond_all_reviews_are_days(self, sink: Sink) -> None:
+        sink.insert("reviews", rows("reviews", fact(1, START)))
+        assert len(self.view(sink, "bi_reviews", day_from="0001-01-01", day_to="9999-12-31")) == 1
+        assert not self.view(sink, "bi_reviews", day_from="2200-01-01")
+
+    def test_a_category_chooses_rows_where_there_is_one_or_several(self, sink: Sink) -> None:
+        facts = fact(1, START, hall_id="H1", categories=["queue", "slow"]), fact(2, START, categories=["slow"])
+        sink.insert("reviews", rows("reviews", *facts))
+        sink.insert("cases", rows("cases", {"case_id": "r1", "categories": ["queue"]}, {"case_id": "r2"}))
+        sink.insert("alerts", rows("alerts", {"alert_id": "a1", "category": "queue"}, {"alert_id": "a2"}))
+        views = ("bi_reviews", "bi_cases", "bi_alerts", "bi_recurrence", "bi_category_trend")
+        found = {name: len(self.view(sink, name, dimension="category", member_id="queue")) for name in views}
+        assert found == dict.fromkeys(views, 1)
+        with pytest.raises(ViewRequestError, match="department"):
+            read_view(sink, "bi_timeliness", zone=ZONE, dimension="category", member_id="queue")
+
+    def test_members_that_no_reference_names_have_titles(self, sink: Sink) -> None:
+        members = ("district", "all"), ("channel", "qr"), ("category", "queue"), ("channel", "pigeon"), ("hall", "all")
+        cells = [cell(dimension=dimension, member_id=member, reviews=1, version=1) for dimension, member in members]
+        sink.insert("daily_cells", rows("daily_cells", *cells))
+        names = {(row["dimension"], row["member_id"]): row["member_name"] for row in self.view(sink, "bi_daily")}
+        assert [names[each] for each in members] == ["全区", "扫码", "排队时间长", "pigeon", ""]
+
+    def test_of_two_names_the_newest_counts(self, sink: Sink) -> None:
+        old, new = (
+            {"hall_name": "市民中心", "department_name": "甲局"},
+            {"hall_name": "政务中心", "department_name": "乙局"},
+        )
+        where = {"hall_id": "H1", "categories": ["slow"]}
+        facts = fact(1, START, **where, **new), fact(2, START - timedelta(minutes=1), **where, **old)
+        cases = (
+            {"case_id": "c1", "opened_at": START, **new},
+            {"case_id": "c2", "opened_at": START - timedelta(1), **old},
+        )
+        sink.insert("reviews", rows("reviews", *facts))
+        sink.insert("cases", rows("cases", *(each | {"department_id": "D1"} for each in cases)))
+        assert [row["hall_name"] for row in self.view(sink, "bi_recurrence")] == ["政务中心"]
+        assert {row["department_name"] for row in self.view(sink, "bi_timeliness")} == {"乙局"}
+
+    def test_no_hall_is_no_hall_and_nothing_decided_is_0(self, sink: Sink) -> None:
+        sink.insert("reviews", rows("reviews", fact(1, START, categories=["slow"])))
+        sink.insert("cases", rows("cases", {"case_id": "c1", "state": "dismissed"}))
+        assert self.view(sink, "bi_recurrence") == []
+        (row,) = self.view(sink, "bi_timeliness")
+        assert (row["called_back_on_time"], row["rectified_on_time"], row["rectify_rate"]) == (0, 0, None)

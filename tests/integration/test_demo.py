@@ -51,8 +51,11 @@ def test_the_demo_tells_the_year_and_leaves_nothing_behind(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("after", [0.4, 1.5, 5.0])
-def test_ctrl_c_at_any_point_leaves_no_process_behind(tmp_path: Path, after: float) -> None:
+@pytest.mark.parametrize(
+    ("sign", "after"),
+    [(signal.SIGINT, 0.4), (signal.SIGINT, 1.5), (signal.SIGINT, 5.0), (signal.SIGTERM, 5.0), (signal.SIGHUP, 3.0)],
+)
+def test_ctrl_c_at_any_point_leaves_no_process_behind(tmp_path: Path, sign: signal.Signals, after: float) -> None:
     process = subprocess.Popen(
         COMMAND,
         env=environment(tmp_path),
@@ -62,8 +65,8 @@ def test_ctrl_c_at_any_point_leaves_no_process_behind(tmp_path: Path, after: flo
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     time.sleep(after)  # somewhere in loading, in the start, in the work
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sign)
     _, said = process.communicate(timeout=40)
-    assert process.returncode == 130, said
+    assert process.returncode == 128 + sign, said
     assert "Traceback" not in said
     assert left_running(tmp_path) == []

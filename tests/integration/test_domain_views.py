@@ -53,14 +53,13 @@ def random_cases(chance: random.Random) -> list[dict[str, Any]]:
 def followed_up(case: dict[str, Any], cases: list[dict[str, Any]], newest: datetime) -> tuple[Any, Any]:
     """(relapsed, clean_days) by looking at everything."""
     done = case["rectified_at"]
-    if done is None:
+    if done is None or case["staff_id"] is None:
         return None, None
     again = [
         other["occurred_at"]
         for other in cases
         if other is not case
         and other["state"] != "dismissed"
-        and case["staff_id"] is not None
         and other["staff_id"] == case["staff_id"]
         and set(other["categories"]) & set(case["categories"])
         and done < other["occurred_at"] <= done + WINDOW * DAY

@@ -224,4 +224,4 @@ def test_the_end_of_a_day_is_written_as_its_24_00_and_an_online_review_by_its_ch
     rules = DeadlineRules.from_settings(Settings(deadline_calendar="workdays"))
     opening = replace(OPENING, hall_id=None, channel="web")
     titles = {alert.kind: alert.title for alert in timer_alerts(opening, (), rules, EXTENDED_DUE, {})}
-    assert titles["callback_overdue"] == "差评回访逾期:渠道 web,2026-05-13 24:00 到期"
+    assert titles["callback_overdue"] == "差评回访逾期:渠道 网站,2026-05-13 24:00 到期"

@@ -1,6 +1,9 @@
--- Daily figures from the cells the stream sinks; a member's cells, one a partition, are added up.
+-- Daily figures from the cells the stream sinks; a member's cells, one a partition, are added up. Members that no
+-- reference names have their titles.
 SELECT
-  day, dimension, member_id, name AS member_name, n AS reviews,
+  day, dimension, member_id,
+  if(dimension IN ('district', 'channel', 'category'), transform(member_id, {members}, {titles}), name) AS member_name,
+  n AS reviews,
   n1 AS rating_1, n2 AS rating_2, n3 AS rating_3, n4 AS rating_4, n5 AS rating_5,
   nb AS bad, if(n = 0, 0, nb / n) AS bad_rate, nt AS three_match, nc AS commented, nh AS hidden_negative
 FROM

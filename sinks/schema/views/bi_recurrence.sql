@@ -5,24 +5,24 @@ SELECT
   sum(again) / count() AS recurrence_rate
 FROM
 (
-  SELECT hall_id, name, category, toStartOfMonth(toDateTime(intDiv(time, 1000000), '{zone}')) AS month, again
+  SELECT place AS hall_id, name, category, toStartOfMonth(toDateTime(intDiv(time, 1000000), '{zone}')) AS month, again
   FROM
   (
     SELECT
-      hall_id, category, max(hall) AS name,
+      place, category, argMax(hall, micros) AS name,
       arraySort(groupArray(micros)) AS times,
       arrayMap((t, i) -> if(i > 1 AND t - times[i - 1] <= {window_days} * 86400000000, 1, 0), times, arrayEnumerate(times)) AS agains
     FROM
     (
       SELECT
-        assumeNotNull(reviews.hall_id) AS hall_id, ifNull(hall_name, '') AS hall, category,
+        assumeNotNull(hall_id) AS place, ifNull(hall_name, '') AS hall, category,
         toUnixTimestamp64Micro(occurred_at) AS micros
       FROM reviews FINAL
       ARRAY JOIN categories AS category
-      WHERE bad = 1 AND reviews.hall_id IS NOT NULL
+      WHERE bad = 1 AND hall_id IS NOT NULL
         AND review_id NOT IN (SELECT case_id FROM cases FINAL WHERE state = 'dismissed')
     )
-    GROUP BY hall_id, category
+    GROUP BY place, category
   )
   ARRAY JOIN times AS time, agains AS again
 )

@@ -8,12 +8,12 @@ FROM
   SELECT
     toStartOfMonth(opened_at) AS month,
     ifNull(cases.department_id, '') AS department_id,
-    max(ifNull(department_name, '')) AS name,
+    argMax(ifNull(department_name, ''), opened_at) AS name,
     count() AS n,
     countIf(state = 'dismissed') AS nd,
-    countIf(state != 'dismissed' AND callback_on_time = 1) AS called,
+    countIf(state != 'dismissed' AND ifNull(callback_on_time, 0) = 1) AS called,
     countIf(state != 'dismissed' AND callback_on_time IS NOT NULL) AS called_decided,
-    countIf(state != 'dismissed' AND rectify_on_time = 1) AS rectified,
+    countIf(state != 'dismissed' AND ifNull(rectify_on_time, 0) = 1) AS rectified,
     countIf(state != 'dismissed' AND rectify_on_time IS NOT NULL) AS rectified_decided
   FROM cases FINAL
   GROUP BY month, department_id
