@@ -79,7 +79,7 @@ def main(cases: int = 100_000, due: int = 20_000) -> None:
     settings = Settings()
     topics, metrics, clock = Topics.of(settings), Metrics(), StoppedClock()
     memories = Memories(topics.case_inputs.name, topics.rectify_changelog.name, lambda: RectifyMemory(settings.zone))
-    memories.assign({0}, 0)
+    memories.adopt(0, memories.assign({0}, 0)[0])
     partitions = {topic.name: 4 for topic in topics}
     refusals = Refusals(topics.rejected.name, metrics, 1.0)
     agent = Rectify(topics, memories, settings, clock, refusals, metrics, lambda kind, record: None)

@@ -10,6 +10,10 @@ from streams.errors import HaochapingError
 #: both drivers take as they are: to turn a datetime into them costs as much as the rest of its row.
 Columns = Mapping[str, Sequence[Any]]
 
+#: Tables are in parts by month, and a backfill may bring reviews of more than a hundred months at once, which
+#: ClickHouse takes for a mistake unless told otherwise.
+INSERT_SETTINGS = {"max_partitions_per_insert_block": 0}
+
 CONNECT_TIMEOUT = 5  # seconds
 ANSWER_TIMEOUT = 30
 

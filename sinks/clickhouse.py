@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from clickhouse_driver import Client
 from clickhouse_driver.errors import Error, ErrorCodes, ServerException, TypeMismatchError
 
-from sinks.base import ANSWER_TIMEOUT, CONNECT_TIMEOUT, Columns, Result, SinkError, SinkUnavailable
+from sinks.base import ANSWER_TIMEOUT, CONNECT_TIMEOUT, INSERT_SETTINGS, Columns, Result, SinkError, SinkUnavailable
 from streams.errors import HaochapingError
 
 T = TypeVar("T")
@@ -94,6 +94,7 @@ class ClickHouseSink:
         }
         self._writes, self._reads = self._connection(self._database), self._connection(self._database)
         self._coarse_columns: dict[str, frozenset[str]] = {}
+        self._settings: dict[str, Any] | None = None
 
     def _connection(self, database: str) -> _Connection:
         return _Connection(Client(database=database, **self._options), self._where)
@@ -120,7 +121,17 @@ class ClickHouseSink:
             ]
         # Values go beside the statement: with inline VALUES an old server waits for more until the timeout.
         statement = f"INSERT INTO {table} ({names}) VALUES"
-        return int(self._writes.do(lambda client: client.execute(statement, values, columnar=True)))
+        known = self._insert_settings()
+        return int(self._writes.do(lambda client: client.execute(statement, values, columnar=True, settings=known)))
+
+    def _insert_settings(self) -> dict[str, Any]:
+        """INSERT_SETTINGS, as far as the server knows them: an old one has no such limits, and refuses the names."""
+        if self._settings is None:
+            names = ", ".join(f"'{name}'" for name in INSERT_SETTINGS)
+            query = f"SELECT name FROM system.settings WHERE name IN ({names})"
+            rows = self._writes.do(lambda client: client.execute(query))
+            self._settings = {name: INSERT_SETTINGS[name] for (name,) in rows}
+        return self._settings
 
     def _coarse(self, table: str) -> frozenset[str]:
         """The columns of a table that know whole seconds only: it was made by a server before 20.1."""

@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from sinks.base import Columns, Result, SinkError, SinkInUse, SinkUnavailable
+from sinks.base import INSERT_SETTINGS, Columns, Result, SinkError, SinkInUse, SinkUnavailable
 from sinks.schema.tables import ARROW_TYPES, TABLES
 from streams.errors import HaochapingError
 
@@ -50,7 +50,9 @@ class EmbeddedSink:
         types = {column.name: ARROW_TYPES[column.kind]() for column in TABLES[table].columns}
         rows = pyarrow.table({name: pyarrow.array(values, types[name]) for name, values in columns.items()})
         if rows.num_rows:
-            self.command(f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM Python(rows)", rows=rows)
+            settings = ", ".join(f"{name} = {value}" for name, value in INSERT_SETTINGS.items())
+            into = f"INSERT INTO {table} ({', '.join(columns)}) SETTINGS {settings}"
+            self.command(f"{into} SELECT * FROM Python(rows)", rows=rows)
         return int(rows.num_rows)
 
     def query(self, sql: str) -> Result:

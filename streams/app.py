@@ -25,7 +25,7 @@ from streams.metrics import Metrics
 from streams.rules.categories import load_lexicon
 from streams.rules.enrichment import Reference
 from streams.rules.pseudonym import pseudonymiser
-from streams.runtime.admin import check_topics, create_topics, open_admin
+from streams.runtime.admin import admin_client, check_topics, create_topics
 from streams.runtime.baton import Baton
 from streams.runtime.checkpoint import Checkpoint
 from streams.runtime.chunks import MAX_CHUNK, Chunk
@@ -196,14 +196,11 @@ class Worker:
         await _within("Faust", app.stop())
 
     async def _prepare_topics(self) -> None:
-        admin = await open_admin(self.settings)
-        try:
+        async with admin_client(self.settings) as admin:
             for name in await create_topics(admin, self.settings):
                 log.info("created topic %s", name)
             self.partitions: Mapping[str, int] = await check_topics(admin, self.settings)
             self._ids = await topic_ids(admin, bound_topics(self.topics))
-        finally:
-            await admin.close()
 
     def _make_folder(self) -> None:
         folder = self.settings.data_dir
@@ -347,12 +344,13 @@ class Worker:
 
     async def _on_assigned(self, app: faust.App, **kwargs: Any) -> None:
         """Partitions came: recover what is remembered of them, before their first chunk."""
+        self.recovered = False
         try:
-            started = time.monotonic()
+            started, rebalance = time.monotonic(), app.consumer.rebalances
             generation, assignment = app.consumer_generation_id, app.consumer.assignment()
             wanted: dict[tuple[str, int], Memory] = {}
             known: dict[tuple[str, int], int] = {}
-            fresh: list[tuple[StatefulAgent, int]] = []
+            fresh: list[tuple[StatefulAgent, int, Memory]] = []
             for agent in self.stateful:
                 mine = {tp.partition for tp in assignment if tp.topic == agent.topic}
                 for partition, memory in agent.memories.assign(mine, generation).items():
@@ -360,18 +358,18 @@ class Worker:
                     copy = self.standbys.take(source)
                     if copy is not None:
                         memory, known[source] = copy
-                        agent.memories.adopt(partition, memory)
                     wanted[source] = memory
-                    fresh.append((agent, partition))
+                    fresh.append((agent, partition, memory))
             records = await recover(self.settings, wanted, self.checkpoint.progressed, known)
             if self.settings.standby_replicas:
                 self._stand_by(app)
-            for agent, partition in fresh:
+            for agent, partition, memory in fresh:
+                agent.memories.adopt(partition, memory)
                 agent.recovered(partition)
             self.timers.look_again()
             seconds = time.monotonic() - started
             self.metrics.recovery_seconds.set(seconds)
-            self.recovered = True
+            self.recovered = rebalance == app.consumer.rebalances  # else the next has begun, and we are called again
             self.checkpoint.progressed()
             log.info("partitions assigned: %d; recovered %d records in %.1f s", len(assignment), records, seconds)
         except Exception as exc:

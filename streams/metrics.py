@@ -33,7 +33,9 @@ class Metrics:
         # What citizens said
         self.reviews = counter("reviews", "Reviews accepted, each once.", "rating", "channel")
         self.bad_reviews = counter("bad_reviews", "Bad reviews (rating 1 or 2) accepted.", "department_id")
-        self.duplicates = counter("duplicates", "Reviews seen before with the same content; a resend raises it.")
+        self.duplicates = counter(
+            "duplicates", "Reviews and case events seen before with the same content; a resend raises it."
+        )
         self.rejected = counter("rejected", "Records sent to reviews.rejected; a broken publisher raises it.", "reason")
         self.unmatched = counter(
             "unmatched", "Reviews whose window, staff or service is not in the reference (三对应 fails).", "entity"

@@ -23,6 +23,9 @@ _ALERT = TypeAdapter(Alert)
 #: Kinds of its changelog keys: what was announced, and what a tick is about to announce.
 ALERT, PENDING = b"a", b"p"
 
+#: Versions an input leaves room for: what time alone changes between two inputs, a handful of deadlines.
+VERSIONS = 8
+
 
 class AlertBook:
     """One partition's announced alerts, by what they are about: a case, or a group of incidents."""

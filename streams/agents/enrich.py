@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, TypeVar
@@ -12,6 +11,7 @@ import orjson
 from pydantic import ValidationError
 
 from streams.agents.refusals import Reason, Refusals, too_large
+from streams.rules.admission import FUTURE
 from streams.rules.categories import Lexicon, cause_of
 from streams.rules.enrichment import MAX_MATCHES, Match, Reference
 from streams.rules.local_time import LocalTime, instant
@@ -30,8 +30,6 @@ HASH_BYTES = 8
 #: Records worked on together.
 AT_ONCE = 500
 
-#: How far a publisher's clock may run ahead of the broker's.
-FUTURE = timedelta(days=1)
 _FUTURE_MS = FUTURE.total_seconds() * 1000
 
 T = TypeVar("T")

@@ -17,12 +17,13 @@ import orjson
 
 from sinks.schema import case_columns
 from streams.agents.aggregate import KIND_HEADER, OPENING
-from streams.agents.alert_book import Announcer, LocalJson
+from streams.agents.alert_book import VERSIONS, Announcer, LocalJson
 from streams.agents.case_events import ARRIVED_HEADER, SOURCE_HEADER, SOURCE_KEY_HEADER, parse_event
 from streams.agents.rectify_memory import CLOCK_KEY, OPENING_KEY, Dossier, Event, Look, News, RectifyMemory
 from streams.agents.refusals import Reason, Refusals
 from streams.agents.repeat import groups_of
 from streams.metrics import Metrics
+from streams.rules.admission import LATENESS, ORPHAN
 from streams.rules.cases import Facts, case_of, gather
 from streams.rules.deadlines import DeadlineRules
 from streams.rules.history import Incident
@@ -40,17 +41,8 @@ from streams.topics import Topics
 #: Cases looked at in one go, shared among the partitions, so that nothing else waits longer than a tenth of a second.
 AT_ONCE = 500
 
-#: How long an event waits for its case.
-ORPHAN = timedelta(days=7)
-
 #: How long until one is looked at anew that may not be refused yet.
 LOOK_AGAIN = timedelta(seconds=1)
-
-#: How long a case that has ended can still change, beyond the repeat window: late reports, late dismissals.
-LATENESS = timedelta(days=400)
-
-#: Versions an input leaves room for: what time alone changes between two inputs, a handful of deadlines.
-VERSIONS = 8
 
 
 class Rectify:
@@ -196,7 +188,8 @@ class Rectify:
         for partition, case_id, alert in announced.standing(self.memories):
             changelog[partition].extend(self.memories[partition].book.settle(case_id, alert))
         for partition, event in announced.refused:
-            changelog[partition].append((event.changelog_key, None, [], None))
+            if partition in self.memories and not self.memories[partition].has(event):  # it may have been replayed
+                changelog[partition].append((event.changelog_key, None, [], None))
         if self._clock.by_events:
             for partition in {partition for partition, *_ in announced.alerts}:
                 changelog[partition].append((CLOCK_KEY, announced.at.isoformat().encode(), [], None))
@@ -226,8 +219,7 @@ class Rectify:
         if dossier is None:
             return []
         if dossier.opening is None:
-            for event in dossier.events.values():
-                heapq.heappush(memory.moments, (self._patience(event), case_id))
+            self._wait(memory, case_id, now)
             return []
         before = dossier.case
         case, facts = self._derive(dossier, now)
@@ -273,18 +265,25 @@ class Rectify:
         """
         dossier, refused = memory.dossiers[case_id], []
         for event in list(dossier.events.values()):
-            if now < self._patience(event):
-                continue
-            if not (self._clock.by_events or self._quiet()):
-                heapq.heappush(memory.moments, (now + LOOK_AGAIN, case_id))
+            if now < self._patience(event) or not (self._clock.by_events or self._quiet()):
                 continue
             detail = f"no bad review {case_id} came within 7 days of this event: check its case_id, then replay it"
             self._refusals.refuse(out, Reason.UNKNOWN_CASE, detail, event.source, event.key, event.value)
             del dossier.events[event.event.event_id]
             refused.append(event)
-        if not dossier.events:
+        if dossier.events:
+            self._wait(memory, case_id, now)
+        else:
             del memory.dossiers[case_id]
         return refused
+
+    def _wait(self, memory: RectifyMemory, case_id: str, now: datetime) -> None:
+        """Look again when the first event of a case that has not opened has waited long enough.
+
+        One moment a look, not one an event: a publisher may send thousands under one wrong id.
+        """
+        first = min(map(self._patience, memory.dossiers[case_id].events.values()))
+        heapq.heappush(memory.moments, (max(first, now + LOOK_AGAIN), case_id))
 
     def measure(self) -> None:
         """Cases open and overdue, by step."""

@@ -166,6 +166,7 @@ class RectifyMemory:
             deleted += [(event.changelog_key, None, [], None) for event in dossier.events.values()]
             deleted.append((OPENING_KEY + case_id.encode(), None, [], None))
             deleted += self.book.forget(case_id, now)
+            self.derived(dossier, None)  # its duties are forgotten with it
             del self.dossiers[case_id]
         return deleted
 
@@ -185,6 +186,11 @@ class RectifyMemory:
             events[event.event.event_id] = event
             return True
         return False if event.offset == known.offset else None
+
+    def has(self, event: Event) -> bool:
+        """Whether one is noted under its case and id."""
+        dossier = self.dossiers.get(event.event.case_id)
+        return dossier is not None and event.event.event_id in dossier.events
 
     def known(self, event: Event) -> Event:
         """The one that was noted under its case and id."""

@@ -15,8 +15,9 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter
 
-from streams.agents.alert_book import ALERT, AlertBook, Announced, Announcer, LocalJson
+from streams.agents.alert_book import ALERT, VERSIONS, AlertBook, Announced, Announcer, LocalJson
 from streams.metrics import MAX_REPEAT_SERIES, Metrics
+from streams.rules.admission import FUTURE, LATENESS
 from streams.rules.history import Changed, History, Incident
 from streams.rules.repeats import repeat_category, repeat_staff
 from streams.rules.trend import trend_alerts, week_end, week_of, weeks_reached
@@ -27,12 +28,6 @@ from streams.runtime.producer import Message, Outbox
 from streams.schemas.alert import Alert
 from streams.settings import Settings
 from streams.topics import Topics
-
-#: How much later than the window an incident may still matter: late records, late dismissals.
-LATENESS = timedelta(days=400)
-
-#: Versions an input leaves room for: what time alone changes between two inputs.
-VERSIONS = 8
 
 _INCIDENT = b"i"
 _TO_INCIDENT = TypeAdapter(Incident)
@@ -92,7 +87,7 @@ class RepeatMemory:
         self.groups: defaultdict[str, Group] = defaultdict(Group)
         self.book = AlertBook()
         self.newest = self.expired_at = BEGINNING
-        self.unsaid: set[str] = set()  # groups of which something was announced that may be lost
+        self.unsaid: defaultdict[str, set[int]] = defaultdict(set)  # group: weeks whose alert may be lost
 
     def __len__(self) -> int:
         return sum(map(len, self.groups.values()))
@@ -116,12 +111,16 @@ class RepeatMemory:
             self.newest = max(self.newest, incident.occurred_at)
         return taken
 
-    def expire(self, keep: timedelta) -> list[Message]:
-        """Once a day of the incidents' time, forget what is older than `keep`; returns what deletes it."""
-        if self.newest - self.expired_at < timedelta(days=1):
+    def expire(self, now: datetime, keep: timedelta) -> list[Message]:
+        """Once a day of the incidents' time, forget what is older than `keep`; returns what deletes it.
+
+        One incident from the future, of a publisher whose clock is wrong, must not make all others old.
+        """
+        newest = min(self.newest, now + FUTURE)
+        if newest - self.expired_at < timedelta(days=1):
             return []
-        self.expired_at = self.newest
-        before = self.newest - keep
+        self.expired_at = newest
+        before = newest - keep
         deleted: list[Message] = []
         for name, group in list(self.groups.items()):
             for incident in group.history.between(BEGINNING, before):
@@ -190,18 +189,18 @@ class Repeat:
                 touched[group].again |= taken is Taken.AGAIN
         version, announced = chunk.next_offset * VERSIONS, []
         for group, change in touched.items():
-            for alert in self._look(memory, group, version, out, change, again=change.again):
+            weeks = weeks_reached((incident for incident, _ in change.incidents), self._zone)
+            for alert in self._look(memory, group, version, out, weeks, change.incidents, again=change.again):
                 changelog.extend(memory.book.settle(group, alert))
                 announced.append(alert)
         self._announcer.sink(announced, out)
-        changelog.extend(memory.expire(self._window + LATENESS))
+        changelog.extend(memory.expire(self._clock.now(), self._window + LATENESS))
 
     def _now(self) -> datetime:
         return self._looked_at if self._clock.by_events else self._clock.now()
 
-    def _derive(self, group: str, history: History, change: Change | None, weeks: set[int] | None) -> list[Alert]:
+    def _derive(self, group: str, history: History, changed: list[Changed], weeks: set[int]) -> list[Alert]:
         kind, *_, last = group.split("|")
-        changed = change.incidents if change else None
         if kind == "staff":
             return repeat_staff(history, self._window, self._zone, changed)
         if kind == "hall":
@@ -214,14 +213,17 @@ class Repeat:
         group: str,
         version: int,
         out: Outbox,
-        change: Change | None = None,
+        weeks: set[int],
+        changed: list[Changed],
         *,
-        again: bool = False,
+        again: bool,
     ) -> list[Alert]:
-        """Announce what is new (or all, if `again`) of a group's alerts: of those that a change reaches, or of all."""
+        """Announce what is new (or all, if `again`) of a group's alerts: of those that changes or the time reach.
+
+        Never of all: the weeks before the oldest ones are forgotten, and by what is left these would be trends.
+        """
         about = memory.book.about(group)
-        weeks = weeks_reached((incident for incident, _ in change.incidents), self._zone) if change else None
-        derived = self._derive(group, memory.groups[group].history, change, weeks)
+        derived = self._derive(group, memory.groups[group].history, changed, weeks)
         now = self._clock.now()
         if group.startswith("trend|"):
             derived += self._vanished(about.values(), {alert.alert_id for alert in derived}, weeks, now, again=again)
@@ -231,7 +233,7 @@ class Repeat:
         return alerts
 
     def _vanished(
-        self, about: Iterable[Alert], derived: set[str], weeks: set[int] | None, now: datetime, *, again: bool
+        self, about: Iterable[Alert], derived: set[str], weeks: set[int], now: datetime, *, again: bool
     ) -> Iterator[Alert]:
         """Trends that were announced on half of the records and do not follow from all of them.
 
@@ -239,7 +241,7 @@ class Repeat:
         worker may have died before the sink had it.
         """
         for alert in about:
-            if alert.alert_id in derived or (weeks is not None and week_of(alert.raised_at, self._zone) not in weeks):
+            if alert.alert_id in derived or week_of(alert.raised_at, self._zone) not in weeks:
                 continue
             if alert.resolution != "revised":
                 yield replace(alert, state="resolved", resolution="revised", resolved_at=alert.resolved_at or now)
@@ -256,15 +258,14 @@ class Repeat:
         announced = Announced()
         for partition in self.memories:
             memory = self.memories[partition]
-            over = {
-                f"trend|{alert.category}"
-                for alert in memory.book.firing["trend"].values()
-                if now >= week_end(alert.raised_at, self._zone)
-            }
-            unsaid, memory.unsaid = memory.unsaid, set()
-            for group in over | unsaid:
+            unsaid, memory.unsaid = memory.unsaid, defaultdict(set)
+            over = defaultdict(set, {group: set(weeks) for group, weeks in unsaid.items()})
+            for alert in memory.book.firing["trend"].values():
+                if now >= week_end(alert.raised_at, self._zone):
+                    over[f"trend|{alert.category}"].add(week_of(alert.raised_at, self._zone))
+            for group, weeks in over.items():
                 # A change outdoes the version it follows.
-                for alert in self._look(memory, group, 0, out, again=group in unsaid):
+                for alert in self._look(memory, group, 0, out, weeks, [], again=group in unsaid):
                     announced.alerts.append((partition, group, alert))
         self._announcer.sink([alert for _, _, alert in announced.alerts], out)
         return announced
@@ -281,8 +282,8 @@ class Repeat:
 
     def retract(self, announced: Announced) -> None:
         """The announcements of a tick may be lost: make them again."""
-        for partition, group, _ in announced.standing(self.memories):
-            self.memories[partition].unsaid.add(group)
+        for partition, group, alert in announced.standing(self.memories):
+            self.memories[partition].unsaid[group].add(week_of(alert.raised_at, self._zone))
 
     def measure(self) -> None:
         """Alerts firing; for repeat_staff one series each."""

@@ -23,7 +23,7 @@ from streams.cli.figures import SOURCES, WIDTH, Figures, print_figures
 from streams.cli.publishing import publish_records
 from streams.district import Plan, references, timeline
 from streams.errors import HaochapingError
-from streams.runtime.admin import create_topics, open_admin
+from streams.runtime.admin import admin_client, create_topics
 from streams.runtime.embedded_broker import start_broker
 from streams.settings import Settings
 
@@ -124,11 +124,8 @@ def _start_worker(settings: Settings, folder: Path) -> tuple[subprocess.Popen[by
 
 
 async def _create(settings: Settings) -> None:
-    admin = await open_admin(settings)
-    try:
+    async with admin_client(settings) as admin:
         await create_topics(admin, settings)
-    finally:
-        await admin.close()
 
 
 class _Worker:

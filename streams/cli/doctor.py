@@ -7,14 +7,16 @@ from functools import partial
 
 import typer
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 
 from sinks import open_sink
 from sinks.base import SinkInUse
 from sinks.schema import check_schema
 from streams.cli.common import load_settings
 from streams.errors import HaochapingError
-from streams.runtime.admin import check_topics, open_admin
+from streams.runtime.admin import admin_client, broker_error, check_topics
 from streams.runtime.identity import bound_topics, check_ids, remembered_ids, topic_ids
+from streams.runtime.replay import start_consumer
 from streams.settings import PREFIX, Settings
 from streams.topics import Topics
 
@@ -51,21 +53,17 @@ def _try(what: str, check: Callable[[], str]) -> int:
 
 
 async def _kafka(settings: Settings) -> int:
+    names, asked = bound_topics(Topics.of(settings)), "broker"
     try:
-        admin = await open_admin(settings)
-    except HaochapingError as exc:
-        return _say(False, f"broker: {exc}")
-    _say(True, f"broker: {settings.kafka_bootstrap} answers")
-    names = bound_topics(Topics.of(settings))
-    try:
-        counts = await check_topics(admin, settings)
-        ids = await topic_ids(admin, names)
+        async with admin_client(settings) as admin:
+            _say(True, f"broker: {settings.kafka_bootstrap} answers")
+            asked = "topics"
+            counts = await check_topics(admin, settings)
+            ids = await topic_ids(admin, names)
         known = await remembered_ids(settings, counts[Topics.of(settings).identity.name])
         check_ids(known, ids)
     except HaochapingError as exc:
-        return _say(False, f"topics: {exc}")
-    finally:
-        await admin.close()
+        return _say(False, f"{asked}: {exc}")
     same = ids.keys() & known.keys()
     anew = "none was made anew" if same.issuperset(names) else "no worker has remembered the ids of all of them yet"
     _say(True, f"topics: all {len(counts)} exist, counts that must agree do, and {anew}")
@@ -75,19 +73,19 @@ async def _kafka(settings: Settings) -> int:
 async def _lags(settings: Settings, counts: Mapping[str, int], same: Set[str]) -> int:
     """How far the group is behind; `same` are the topics that are known to be those it committed on."""
     topics = Topics.of(settings)
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap,
-        group_id=f"{settings.topic_prefix}haochaping",
-        enable_auto_commit=False,
-    )
-    await consumer.start()
-    problems = 0
+    group, problems = f"{settings.topic_prefix}haochaping", 0
+    try:
+        consumer = await start_consumer(settings, group_id=group, enable_auto_commit=False)
+    except HaochapingError as exc:
+        return _say(False, f"broker: {exc}")
     try:
         for topic in (topics.reviews, topics.case_events, topics.enriched, topics.case_inputs, topics.incidents):
             partitions = [TopicPartition(topic.name, number) for number in range(counts[topic.name])]
             ends = await _ends(consumer, partitions)
             progress = [(await consumer.committed(each) or 0, ends[each]) for each in partitions]
             problems += _try(f"lag of {topic.name}", partial(_lag, progress, topic.name in same))
+    except (KafkaError, OSError) as exc:
+        return _say(False, f"broker: {broker_error(settings, exc)}")
     finally:
         await consumer.stop()
     return problems

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
+from aiokafka.errors import KafkaError
+
 from streams.cli.common import progress
-from streams.runtime.admin import check_topics, open_admin
+from streams.errors import HaochapingError
+from streams.runtime.admin import admin_client, check_topics
 from streams.runtime.producer import BatchProducer, Outbox
 from streams.settings import Settings
 
@@ -18,13 +21,10 @@ async def publish_records(settings: Settings, records: Iterable[Published], tota
     """Publish with a progress bar, `total` being its end; returns how many.
 
     Raises:
-        HaochapingError: no broker answers, or a topic is missing.
+        HaochapingError: no broker answers, a topic is missing, or the broker did not take a record.
     """
-    admin = await open_admin(settings)
-    try:
+    async with admin_client(settings) as admin:
         partitions = await check_topics(admin, settings)
-    finally:
-        await admin.close()
     producer = BatchProducer(settings)
     await producer.start()
     sent = 0
@@ -35,7 +35,13 @@ async def publish_records(settings: Settings, records: Iterable[Published], tota
                 out = Outbox(partitions)
                 for topic, key, value in batch:
                     out.produce(topic, key, value)
-                await producer.deliver(out.messages)
+                try:
+                    await producer.deliver(out.messages)
+                except KafkaError as exc:
+                    raise HaochapingError(
+                        f"the broker took {sent} of the records and perhaps some of the next {BATCH}, then failed "
+                        f"({exc!r}): publish all again, what is there twice counts once"
+                    ) from exc
                 sent += len(batch)
                 bar.update(task, completed=min(sent, total))
             bar.update(task, total=sent, completed=sent)

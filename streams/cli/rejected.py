@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 import typer
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 
 from streams.cli.common import load_settings, show_help_alone
 from streams.errors import HaochapingError
-from streams.runtime.admin import check_topics, open_admin
+from streams.runtime.admin import admin_client, check_topics
 from streams.runtime.producer import BatchProducer, Outbox
 from streams.runtime.replay import read_to_end, start_consumer
 from streams.settings import Settings
@@ -50,11 +51,8 @@ def replay(
 
 async def _rejected(settings: Settings, take: Callable[[Any, dict[str, str]], None]) -> None:
     """Every record of reviews.rejected up to its present end, with its hcp-* headers."""
-    admin = await open_admin(settings)
-    try:
+    async with admin_client(settings) as admin:
         partitions = await check_topics(admin, settings)
-    finally:
-        await admin.close()
     topic = Topics.of(settings).rejected.name
 
     def each(_: TopicPartition, records: Sequence[Any]) -> None:
@@ -100,14 +98,16 @@ async def _replay(settings: Settings, reason: str | None, source: str | None, ye
     producer = BatchProducer(settings)
     await producer.start()
     try:
-        admin = await open_admin(settings)
-        try:
+        async with admin_client(settings) as admin:
             out = Outbox(await check_topics(admin, settings))
-        finally:
-            await admin.close()
         for place, record in chosen.items():
             out.produce(place.rsplit("/", 2)[0], record.key, record.value)
-        await producer.deliver(out.messages)
+        try:
+            await producer.deliver(out.messages)
+        except KafkaError as exc:
+            raise HaochapingError(
+                f"the broker did not take all of the records ({exc!r}): replay again, what is there twice counts once"
+            ) from exc
     finally:
         await producer.stop()
     typer.echo(f"{len(chosen)} records sent again")

@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalGenerationError, KafkaError, UnknownMemberIdError
 
 from streams.cli.common import load_settings
 from streams.errors import HaochapingError
-from streams.runtime.admin import broker_error, check_topics, open_admin
+from streams.runtime.admin import admin_client, broker_error, check_topics
+from streams.runtime.replay import start_consumer
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -40,21 +41,13 @@ def rewind(since: _Since = None) -> None:
 async def _rewind(settings: Settings, start: datetime | None) -> dict[str, int]:
     """Take the group's offsets back on the topics whose readers write to ClickHouse; returns by how much."""
     topics = Topics.of(settings)
-    admin = await open_admin(settings)
-    try:
+    async with admin_client(settings) as admin:
         counts = await check_topics(admin, settings)
-    finally:
-        await admin.close()
     names = [topic.name for topic in (topics.enriched, topics.case_inputs, topics.incidents)]
     partitions = [TopicPartition(name, number) for name in names for number in range(counts[name])]
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap,
-        group_id=f"{settings.topic_prefix}haochaping",
-        enable_auto_commit=False,
-    )
-    again = dict.fromkeys(names, 0)
+    group, again = f"{settings.topic_prefix}haochaping", dict.fromkeys(names, 0)
+    consumer = await start_consumer(settings, group_id=group, enable_auto_commit=False)
     try:
-        await consumer.start()
         consumer.assign(partitions)
         first = await consumer.beginning_offsets(partitions)
         if start is not None:

@@ -5,7 +5,7 @@ import asyncio
 import typer
 
 from streams.cli.common import load_settings
-from streams.runtime.admin import check_topics, create_topics, open_admin
+from streams.runtime.admin import admin_client, check_topics, create_topics
 from streams.settings import Settings
 
 
@@ -18,10 +18,7 @@ def topics() -> None:
 
 
 async def _topics(settings: Settings) -> None:
-    admin = await open_admin(settings)
-    try:
+    async with admin_client(settings) as admin:
         created = set(await create_topics(admin, settings))
         for name, partitions in (await check_topics(admin, settings)).items():
             typer.echo(f"{'created' if name in created else 'exists ':7}  {name}  ({partitions} partitions)")
-    finally:
-        await admin.close()

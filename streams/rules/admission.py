@@ -1,4 +1,4 @@
-"""Each review counts once. Source: CONTRACT §2 (duplicate, conflict), DESIGN §3.
+"""Each review counts once, and what comes when may count. Source: CONTRACT §2 (duplicate, conflict, bad input).
 
 enriched partition  ──o────o────o────o────→ offsets
 review_id             A    B    A    A
@@ -8,7 +8,17 @@ content               x    y    x    z
                       └ NEW; read again after a crash (same offset): AGAIN, so its effects are given again
 """
 
+from datetime import timedelta
 from enum import Enum
+
+#: How far a publisher's clock may run ahead of the broker's.
+FUTURE = timedelta(days=1)
+
+#: How long an event waits for its case.
+ORPHAN = timedelta(days=7)
+
+#: How much later than the repeat window a case may still change, or matter to others: late reports, late dismissals.
+LATENESS = timedelta(days=400)
 
 
 class Verdict(Enum):
@@ -35,10 +45,8 @@ def offset_of(seen: Seen) -> int:
     return seen >> 64
 
 
-def judge(seen: Seen | None, offset: int, content: bytes) -> Verdict:
-    """Compare a record with what is remembered of its `review_id` (None: nothing)."""
-    if seen is None:
-        return Verdict.NEW
+def judge(seen: Seen, offset: int, content: bytes) -> Verdict:
+    """Compare a record with what is remembered of its `review_id`."""
     if seen == remember(offset, content):
         return Verdict.AGAIN
     # Compared without the offset: the low 64 bits are the content.

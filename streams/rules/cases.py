@@ -93,23 +93,15 @@ def on_time(
     return None
 
 
-def derive(
-    opening: Opening, events: Iterable[CaseEvent], rules: DeadlineRules, now: datetime | None, version: int
-) -> Case:
-    """The case as published, from the *set* of its events and the time.
+def case_of(opening: Opening, facts: Facts, now: datetime | None, version: int) -> Case:
+    """The case as published, from what its events say and the time.
 
     Args:
         opening: The bad review's case.
-        events: The case's events, in any order.
-        rules: Deadlines.
+        facts: What its events say, from `gather`.
         now: The present instant; None where it is not known.
         version: That of the newest input. Each deadline missed adds one, so that it grows with what time alone changes.
     """
-    return case_of(opening, gather(opening, events, rules), now, version)
-
-
-def case_of(opening: Opening, facts: Facts, now: datetime | None, version: int) -> Case:
-    """The same, from what was gathered."""
     callback_on_time = on_time(facts.called_back_at, facts.callback_due, facts.dismissed_at, now)
     rectify_on_time = on_time(facts.done_at, facts.rectify_due, facts.dismissed_at, now)
     return Case(

@@ -5,7 +5,6 @@ workdays    opened on Fri ┆ Sat Sun ┆ Mon ─────┤ 24:00: callback
 """
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol, Self
@@ -35,11 +34,6 @@ class NaturalDays:
         return opened_at.astimezone(UTC) + days * DAY
 
 
-def warn(message: str) -> None:
-    """Say it the Python way; a shell may want its log instead."""
-    warnings.warn(message, stacklevel=2)
-
-
 class WorkingDays:
     """The end (24:00 local) of the Nth working day after the day of opening.
 
@@ -47,9 +41,8 @@ class WorkingDays:
     that year as long as this object lives.
     """
 
-    def __init__(self, zone: ZoneInfo, warn: Callable[[str], None] = warn) -> None:
+    def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
-        self._warn = warn
         self._unknown: set[int] = set()
         self._known: dict[date, bool] = {}  # the library takes 30 µs a day
 
@@ -73,9 +66,10 @@ class WorkingDays:
         except NotImplementedError:
             if day.year not in self._unknown:
                 self._unknown.add(day.year)
-                self._warn(
+                warnings.warn(
                     f"the working days of {day.year} are not known: deadlines take Monday to Friday for them; "
-                    "upgrade chinesecalendar once the State Council has published that year"
+                    "upgrade chinesecalendar once the State Council has published that year",
+                    stacklevel=2,
                 )
             return day.weekday() < 5
 
@@ -93,8 +87,8 @@ class DeadlineRules:
     zone: ZoneInfo = SHANGHAI  # for the times people read in titles
 
     @classmethod
-    def from_settings(cls, settings: Settings, warn: Callable[[str], None] = warn) -> Self:
-        """The rules `settings` ask for; `warn` is told of a year whose working days are not known."""
+    def from_settings(cls, settings: Settings) -> Self:
+        """The rules `settings` ask for."""
         workdays = settings.deadline_calendar == "workdays"
         return cls(
             callback_days=settings.callback_days,
@@ -102,7 +96,7 @@ class DeadlineRules:
             extended_days=settings.extended_days,
             callback_lead=timedelta(hours=settings.callback_lead_hours),
             rectify_lead=timedelta(hours=settings.rectify_lead_hours),
-            calendar=WorkingDays(settings.zone, warn) if workdays else NaturalDays(),
+            calendar=WorkingDays(settings.zone) if workdays else NaturalDays(),
             zone=settings.zone,
         )
 

@@ -101,11 +101,6 @@ class History:
         return [self._known[review_id] for _, review_id in self._order[begin:end]]
 
 
-def history_of(incidents: "Iterable[Incident] | History") -> History:
-    """A history as it is; other incidents as one."""
-    return incidents if isinstance(incidents, History) else History(incidents)
-
-
 def _to_others(incident: Incident) -> tuple[object, ...]:
     """All that the alerts of later reviews say of this one: not how its own case was handled."""
     return incident.occurred_at, incident.dismissed_at, incident.service_id, incident.hall_id

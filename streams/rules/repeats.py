@@ -16,7 +16,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Literal
 
 from streams.rules.categories import TITLES, TITLES_EN, cause_of
-from streams.rules.history import Changed, History, Incident, history_of
+from streams.rules.history import Changed, History, Incident
 from streams.schemas.alert import Alert, AlertKind
 
 #: When an alert ended, and why.
@@ -24,18 +24,18 @@ End = tuple[datetime, Literal["handled", "dismissed"]]
 
 
 def repeat_staff(
-    incidents: Iterable[Incident] | History,
+    history: History,
     window: timedelta,
-    zone: tzinfo | None = None,
+    zone: tzinfo,
     changed: Iterable[Changed] | None = None,
 ) -> list[Alert]:
     """One alert for each bad review of a staff member who had another one within `window` before it.
 
     Args:
-        incidents: All bad reviews of one staff member, in any order; the same review twice changes nothing.
+        history: All bad reviews of one staff member.
         window: HCP_REPEAT_WINDOW_DAYS × 24 h.
-        zone: For the dates in titles; None: as the times were given.
-        changed: Only alerts that these changes, of `incidents`, reach; None: all.
+        zone: For the dates in titles.
+        changed: Only alerts that these changes, of `history`, reach; None: all.
 
     Returns:
         Alerts in the order of their reviews. Place, service and cause are those of r. `count`, `review_ids`,
@@ -43,7 +43,7 @@ def repeat_staff(
         `warning`, False, False.
     """
     alerts = []
-    for r, priors in history_of(incidents).repeats(window, 1, changed):
+    for r, priors in history.repeats(window, 1, changed):
         standing = _standing(priors)
         alert = _alert("repeat_staff", f"repeat_staff:{r.staff_id}:{r.review_id}", r, priors, 1, window)
         alerts.append(
@@ -60,29 +60,29 @@ def repeat_staff(
 
 
 def repeat_category(
-    incidents: Iterable[Incident] | History,
+    history: History,
     category: str,
     window: timedelta,
     minimum: int,
-    zone: tzinfo | None = None,
+    zone: tzinfo,
     changed: Iterable[Changed] | None = None,
 ) -> list[Alert]:
     """复发: one alert for each bad review whose hall had `minimum` − 1 others of `category` within `window` before.
 
     Args:
-        incidents: All bad reviews of one hall and `category`, in any order; the same review twice changes nothing.
+        history: All bad reviews of one hall and `category`.
         category: Its id, one of CONTRACT §3.
         window: HCP_REPEAT_WINDOW_DAYS × 24 h.
         minimum: HCP_CATEGORY_REPEAT_MIN, r included.
-        zone: For the dates in titles; None: as the times were given.
-        changed: Only alerts that these changes, of `incidents`, reach; None: all.
+        zone: For the dates in titles.
+        changed: Only alerts that these changes, of `history`, reach; None: all.
 
     Returns:
         As `repeat_staff`, but without a staff member: that a hall's queue is long again is nobody's personal fault.
         It is dismissed with r, or when so many p are that fewer than `minimum` reviews, with r, are left.
     """
     alerts = []
-    for r, priors in history_of(incidents).repeats(window, minimum - 1, changed):
+    for r, priors in history.repeats(window, minimum - 1, changed):
         alert_id = f"repeat_category:{r.hall_id}:{category}:{r.review_id}"
         alert = _alert("repeat_category", alert_id, r, priors, minimum - 1, window)
         oldest = next((p for p in priors if p.dismissed_at is None), r)
@@ -95,7 +95,7 @@ def repeat_category(
             replace(
                 alert,
                 category=category,
-                title=f"{hall}“{name}”复发:{days} 天内第 {alert.count} 条({span}),{cause}",
+                title=f"{hall}“{name}”复发：{days} 天内第 {alert.count} 条（{span}），{cause}",
                 title_en=f"{hall}: “{name_en}” again, {alert.count} in {days} days ({span_en}), {cause_en}",
             )
         )
@@ -162,30 +162,32 @@ def _end(r: Incident, priors: Sequence[Incident], enough: int) -> End | None:
 #: What a review was about, in words that blame no clerk for a queue: cause → Chinese, English.
 _CAUSES = {
     "conduct": ("反映的是人员服务问题", "about how the person served"),
-    "process": ("反映的是流程问题,非人员态度", "about the process, not the person"),
+    "process": ("反映的是流程问题，非人员态度", "about the process, not the person"),
     "mixed": ("人员服务与流程问题都有反映", "about both the person and the process"),
     "unknown": ("原因待回访核实", "cause to be verified by a callback"),
 }
 
 
-def _staff_title(
-    r: Incident, standing: Sequence[Incident], same_service: bool, window: timedelta, zone: tzinfo | None
-) -> str:
+def _staff_title(r: Incident, standing: Sequence[Incident], same_service: bool, window: timedelta, zone: tzinfo) -> str:
     who = r.staff_name or f"工号 {r.staff_id}"
     where = f"{r.hall_name or r.hall_id or '线上'} {_date(r.occurred_at, zone)}"
+    if r.dismissed_at is not None:
+        return f"{who}：{where} 的差评，经核实不成立"
     if not standing:
-        return f"{who}:{where} 的差评,此前的差评均经核实不成立"
-    before = f"上一条 {standing[-1].review_id}({_date(standing[-1].occurred_at, zone)})"
-    same = ",同一事项" if same_service else ""
+        return f"{who}：{where} 的差评，此前的差评均经核实不成立"
+    before = f"上一条 {standing[-1].review_id}（{_date(standing[-1].occurred_at, zone)}）"
+    same = "，同一事项" if same_service else ""
     cause = _CAUSES.get(r.cause, _CAUSES["unknown"])[0]
-    return f"{who} {window.days} 天内第 {len(standing) + 1} 条差评:{where},{before}{same};本条{cause}"
+    return f"{who} {window.days} 天内第 {len(standing) + 1} 条差评：{where}，{before}{same}；本条{cause}"
 
 
 def _staff_title_en(
-    r: Incident, standing: Sequence[Incident], same_service: bool, window: timedelta, zone: tzinfo | None
+    r: Incident, standing: Sequence[Incident], same_service: bool, window: timedelta, zone: tzinfo
 ) -> str:
     who = r.staff_name or f"Staff {r.staff_id}"
     where = f"{r.hall_name or r.hall_id or 'online'} on {_date(r.occurred_at, zone)}"
+    if r.dismissed_at is not None:
+        return f"{who}: bad review at {where}, found untrue"
     if not standing:
         return f"{who}: bad review at {where}; those before it were found untrue"
     before = f"the one before: {standing[-1].review_id} on {_date(standing[-1].occurred_at, zone)}"
@@ -195,6 +197,6 @@ def _staff_title_en(
     return f"{who}: {count}, now at {where} ({before}{same}); this one is {cause}"
 
 
-def _date(at: datetime, zone: tzinfo | None) -> str:
+def _date(at: datetime, zone: tzinfo) -> str:
     """A day as people write it."""
-    return f"{(at.astimezone(zone) if zone else at):%Y-%m-%d}"
+    return f"{at.astimezone(zone):%Y-%m-%d}"

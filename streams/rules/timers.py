@@ -22,11 +22,10 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from streams.rules.cases import Facts, gather
+from streams.rules.cases import Facts
 from streams.rules.deadlines import DeadlineRules
 from streams.schemas.alert import Alert, AlertKind, Severity
 from streams.schemas.case import Opening
-from streams.schemas.case_event import CaseEvent
 from streams.schemas.review import CHANNELS
 
 #: A deadline is missed when now > due: this much after it.
@@ -65,10 +64,11 @@ class Span(NamedTuple):
         return self.stop is None or self.stop[0] > at
 
 
-def timer_alerts(
+def alerts_of(
     opening: Opening,
-    events: Iterable[CaseEvent],
-    rules: DeadlineRules,
+    facts: Facts,
+    spans: Sequence[Span],
+    zone: ZoneInfo,
     now: datetime,
     announced: Mapping[str, Alert],
 ) -> list[Alert]:
@@ -80,26 +80,14 @@ def timer_alerts(
 
     Args:
         opening: The bad review's case.
-        events: The case's events, in any order.
-        rules: Deadlines and the zone of the times in titles.
+        facts: What its events say (rules/cases.py).
+        spans: Its timers, from `spans_of`.
+        zone: Of the times in titles.
         now: The present instant, aware. Events later than it count all the same: they were reported.
         announced: Alerts announced of this case so far, by id. One that no longer follows comes out resolved as of
             the instant it was raised, since it never truly stood: `met_in_time` (due_soon: `done`), `dismissed`,
             `extended`, or `revised` where the district changed its settings.
     """
-    facts = gather(opening, events, rules)
-    return alerts_of(opening, facts, spans_of(opening, facts, rules), rules.zone, now, announced)
-
-
-def alerts_of(
-    opening: Opening,
-    facts: Facts,
-    spans: Sequence[Span],
-    zone: ZoneInfo,
-    now: datetime,
-    announced: Mapping[str, Alert],
-) -> list[Alert]:
-    """The same, from what was gathered."""
     alerts = {
         f"{kind}:{opening.case_id}": _alert(opening, kind, raised_at, due, zone, end)
         for kind, raised_at, due, end in _following(spans, now)
@@ -110,16 +98,11 @@ def alerts_of(
     return list(alerts.values())
 
 
-def next_moment(opening: Opening, events: Iterable[CaseEvent], rules: DeadlineRules, now: datetime) -> datetime | None:
-    """The first instant after `now` at which the case or its alerts change though nothing is reported; None: never.
+def moment_after(spans: Iterable[Span], now: datetime) -> datetime | None:
+    """The first instant after `now` at which a case or its alerts change though nothing is reported; None: never.
 
     due_soon begins at due − lead; overdue at the first instant after due (1 µs, the resolution of a datetime).
     """
-    return moment_after(spans_of(opening, gather(opening, events, rules), rules), now)
-
-
-def moment_after(spans: Iterable[Span], now: datetime) -> datetime | None:
-    """The same, of timers."""
     moments = [
         moment
         for span in spans
@@ -198,10 +181,10 @@ def _withdrawn(opening: Opening, facts: Facts, spans: Sequence[Span], zone: Zone
 
 #: kind: severity, Chinese title, English title
 _WORDS: dict[AlertKind, tuple[Severity, str, str]] = {
-    "callback_due_soon": ("info", "差评待回访:{place},{due} 到期", "Callback due soon: {place}, due {due}"),
-    "callback_overdue": ("critical", "差评回访逾期:{place},{due} 到期", "Callback overdue: {place}, due {due}"),
-    "rectify_due_soon": ("info", "差评待整改:{place},{due} 到期", "Rectification due soon: {place}, due {due}"),
-    "rectify_overdue": ("critical", "差评整改逾期:{place},{due} 到期", "Rectification overdue: {place}, due {due}"),
+    "callback_due_soon": ("info", "差评待回访：{place}，{due} 到期", "Callback due soon: {place}, due {due}"),
+    "callback_overdue": ("critical", "差评回访逾期：{place}，{due} 到期", "Callback overdue: {place}, due {due}"),
+    "rectify_due_soon": ("info", "差评待整改：{place}，{due} 到期", "Rectification due soon: {place}, due {due}"),
+    "rectify_overdue": ("critical", "差评整改逾期：{place}，{due} 到期", "Rectification overdue: {place}, due {due}"),
 }
 
 

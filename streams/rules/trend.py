@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from datetime import date, datetime, time, tzinfo
 
 from streams.rules.categories import TITLES, TITLES_EN, cause_of
-from streams.rules.history import History, Incident, history_of
+from streams.rules.history import History, Incident
 from streams.schemas.alert import Alert
 
 #: Weeks a week is held against.
@@ -22,7 +22,7 @@ IMPROBABLE = 0.01
 
 
 def trend_alerts(
-    incidents: Iterable[Incident] | History,
+    history: History,
     category: str,
     now: datetime,
     zone: tzinfo,
@@ -31,8 +31,7 @@ def trend_alerts(
     """One alert for each ISO week with improbably many bad reviews of `category` in the district.
 
     Args:
-        incidents: All bad reviews of `category`, in any order; the same review twice changes nothing. Dismissed
-            ones count for nothing, in the week as in the weeks before.
+        history: All bad reviews of `category`. Dismissed ones count for nothing, in the week as in the weeks before.
         category: Its id, one of CONTRACT §3.
         now: The present instant, aware: a week is over from the first instant of the next.
         zone: Local time, in which weeks begin.
@@ -43,7 +42,6 @@ def trend_alerts(
         the order of (occurred_at, review_id); `count` and `review_ids` are of the whole week so far. Weeks without
         any review count as none, also those before the pipeline began.
     """
-    history = history_of(incidents)
     looked_at: Iterable[Incident] = history
     if weeks is not None:
         looked_at = history.between(_midnight(min(weeks) - WEEKS_BEFORE, zone), _midnight(max(weeks) + 1, zone))
@@ -135,7 +133,7 @@ def _alert(
         count=count,
         review_ids=tuple(each.review_id for each in reviews),
         cause=cause_of((category,)),
-        title=f"全区“{name}”差评异常增多:{year} 年第 {number} 周 {count} 条,此前 8 周平均每周 {mean:.1f} 条",
+        title=f"全区“{name}”差评异常增多：{year} 年第 {number} 周 {count} 条，此前 8 周平均每周 {mean:.1f} 条",
         title_en=f"“{name_en}” rising in the district: {count} bad reviews in week {number} of"
         f" {year}, {mean:.1f} a week in the 8 weeks before",
     )

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
@@ -22,19 +24,21 @@ def broker_error(settings: Settings, exc: Exception) -> HaochapingError:
     )
 
 
-async def open_admin(settings: Settings) -> AIOKafkaAdminClient:
-    """An admin client, started.
+@asynccontextmanager
+async def admin_client(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client, for as long as the block.
 
     Raises:
-        HaochapingError: no broker answers.
+        HaochapingError: no broker answers, or none any more.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap, request_timeout_ms=REQUEST_TIMEOUT_MS)
     try:
         await admin.start()
+        yield admin
     except (KafkaError, OSError) as exc:
-        await admin.close()
         raise broker_error(settings, exc) from exc
-    return admin
+    finally:
+        await admin.close()
 
 
 async def partition_counts(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:

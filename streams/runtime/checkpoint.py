@@ -7,7 +7,7 @@ Chunks are gathered into an *epoch*. While one epoch is made safe, agents fill t
 A crash at any arrow means that the epoch's chunks are read again. That changes nothing, because every effect is
 idempotent: outputs are functions of the record and the memory before it, memories are sets keyed by ids or counters
 fenced by offsets, and the sink holds absolute values. ClickHouse gone: the epoch waits here, nothing is committed,
-agents stop when the next epoch is full, fetching pauses, and Kafka is the buffer. See DESIGN §3.
+agents stop when the next epoch is full, fetching pauses, and Kafka is the buffer.
 """
 
 import asyncio

@@ -51,18 +51,18 @@ class Memories(Generic[M]):
         return self._new()
 
     def adopt(self, partition: int, memory: M) -> None:
-        """Take a copy that stood by (runtime/standby.py) for the memory of a partition just assigned."""
+        """Own the memory of a partition just assigned, now that it is complete: half of one tells lies."""
         self._owned[partition] = memory
 
     def assign(self, partitions: set[int], generation: int) -> dict[int, M]:
-        """Own exactly these partitions; the memories returned are new and must be recovered before use.
+        """Own no partitions but these; the memories returned are new, to be recovered and then adopted.
 
         A memory is kept only from one generation of the group to the very next: between the two nobody else can
         have owned the partition. A worker that was away for a generation (stopped, cut off) starts from the changelog.
         """
         kept = self._owned if generation == self._generation + 1 else {}
         fresh = {partition: self._new() for partition in partitions if partition not in kept}
-        self._owned = {partition: kept[partition] for partition in partitions & kept.keys()} | fresh
+        self._owned = {partition: kept[partition] for partition in partitions & kept.keys()}
         self._generation = generation
         return fresh
 

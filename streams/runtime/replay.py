@@ -17,7 +17,7 @@ Take = Callable[[TopicPartition, Sequence[Any]], None]
 
 
 async def start_consumer(settings: Settings, **options: Any) -> AIOKafkaConsumer:
-    """A consumer of no group, connected.
+    """A consumer, connected; of no group unless told.
 
     Raises:
         HaochapingError: no broker answers.

@@ -134,7 +134,7 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._waiting = WaitingChunks()
-        self._rebalances = 0  # begun
+        self.rebalances = 0  # how many have begun
         self._handed: dict[tuple[str, int], int] = {}  # of a partition, the offset behind what was handed over last
         self._handing = False  # fetched records are being handed over
         self._sought = 0  # the rebalance after which partitions were last put where to go on from
@@ -180,14 +180,14 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """A rebalance begins. Faust stops the flow as well, but not of a worker that has no partitions yet."""
-        self._rebalances += 1
+        self.rebalances += 1
         self._handed.clear()
         self.stop_flow()
         await super().on_partitions_revoked(revoked)
 
     async def perform_seek(self) -> None:
         """A rebalance is over: go on from what was committed."""
-        rebalance = self._rebalances
+        rebalance = self.rebalances
         await super().perform_seek()
         self._sought = rebalance
 
@@ -197,7 +197,7 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
         Faust does not look. It would hand over records amid that rebalance, before what is remembered of their
         partitions is there, and forget what it has handed over when the rebalance ends.
         """
-        if self._sought == self._rebalances:
+        if self._sought == self.rebalances:
             super().resume_flow()
 
     async def group_offsets(self, topic: str, partitions: int) -> tuple[dict[int, int], dict[int, int]]:
@@ -220,13 +220,13 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
             return
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
-        rebalance = self._rebalances
+        rebalance = self.rebalances
         records, _ = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
         if not records or self.should_stop:
             return
         # Asked for before a rebalance they may be of a partition that is new to us, or come from before it was sought.
-        if not self.flow_active or self._rebalances != rebalance:
+        if not self.flow_active or self.rebalances != rebalance:
             await self._seek_back()
             return
         self._handing = True
@@ -256,7 +256,7 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
         try:
             await super().perform_seek()
         except Exception as exc:
-            if self._sought == self._rebalances:
+            if self._sought == self.rebalances:
                 raise
             self.log.warning("did not seek back, the rebalance under way will: %r", exc)
 

@@ -81,6 +81,14 @@ class SinkSuite:
         assert (row["three_match"], row["bad"], row["hidden_negative"]) == (True, True, False)
         assert row["matched"] == {"window": False, "staff": False, "service": False}
 
+    def test_a_backfill_of_ten_years_goes_in_at_once(self, sink: Sink) -> None:
+        """Parts are by month, and to a server more than a hundred in one insert are a mistake."""
+        facts = [fact(number, START - timedelta(days=31 * number)) for number in range(120)]
+        sink.insert("reviews", rows("reviews", *facts))
+        cells = [cell(day=each["day"], reviews=1, version=1) for each in facts]
+        sink.insert("daily_cells", rows("daily_cells", *cells))
+        assert len(self.view(sink, "bi_reviews")) == len(self.view(sink, "bi_daily")) == 120
+
     def test_reconciliation_shows_a_difference_and_its_day(self, sink: Sink) -> None:
         sink.insert("reviews", rows("reviews", fact(1, START), fact(2, START)))
         sink.insert("daily_cells", rows("daily_cells", cell(reviews=1, version=1)))

@@ -174,6 +174,7 @@ class House:
             for partition, memory in memories.assign(set(range(PARTITIONS)), self.generation).items():
                 for record in self.topics[memories.changelog, partition]:
                     memory.recall(record.key, record.value)
+                memories.adopt(partition, memory)
                 stage.agent.recovered(partition)
             stage.read[:] = stage.safe
             stage.announced.clear()

@@ -6,20 +6,22 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.rules.cases import derive
 from streams.rules.deadlines import DeadlineRules
-from streams.rules.history import Incident
+from streams.rules.history import History, Incident
 from streams.rules.repeats import repeat_category, repeat_staff
-from streams.rules.timers import next_moment, timer_alerts
 from streams.rules.trend import poisson_tail, trend_alerts
 from streams.schemas.alert import Alert
 from streams.schemas.case import Case, Opening
 from streams.schemas.case_event import CaseEvent
 from tests import twin
+from tests.one_case import derive, next_moment, timer_alerts
 from tests.strategies import TAGS, District, crowded_weeks, districts, times
+
+pytestmark = pytest.mark.filterwarnings("ignore:the working days of")
 
 BY_TAG = {tag: category for category, tag in TAGS.items()}
 
@@ -60,7 +62,7 @@ def incident(opening: Opening, case: Case) -> Incident:
 def pipeline(district: District) -> tuple[dict[str, Case], dict[str, Alert]]:
     """Everything the rules say of a district."""
     rules, settings, now = (
-        DeadlineRules.from_settings(district.settings, lambda _: None),
+        DeadlineRules.from_settings(district.settings),
         district.settings,
         district.now,
     )
@@ -77,12 +79,13 @@ def pipeline(district: District) -> tuple[dict[str, Case], dict[str, Alert]]:
             if mine.hall_id is not None:
                 groups["hall", mine.hall_id, category].append(mine)
     for (kind, *_, last), incidents in groups.items():
+        history = History(incidents)
         if kind == "staff":
-            alerts += repeat_staff(incidents, window, settings.zone)
+            alerts += repeat_staff(history, window, settings.zone)
         elif kind == "hall":
-            alerts += repeat_category(incidents, last, window, settings.category_repeat_min, settings.zone)
+            alerts += repeat_category(history, last, window, settings.category_repeat_min, settings.zone)
         else:
-            alerts += trend_alerts(incidents, last, now, settings.zone)
+            alerts += trend_alerts(history, last, now, settings.zone)
     assert len({alert.alert_id for alert in alerts}) == len(alerts), "one alert_id is one alert"
     return cases, {alert.alert_id: alert for alert in alerts}
 
@@ -119,19 +122,18 @@ def test_neither_order_nor_duplicates_change_anything(data: st.DataObject, distr
 def test_incidents_given_twice_count_once(data: st.DataObject, district: District) -> None:
     cases = pipeline(district)[0]
     incidents = [incident(opening, cases[opening.case_id]) for opening, _ in files(district)]
-    twice = data.draw(st.permutations(incidents * 2))
-    window = timedelta(days=district.settings.repeat_window_days)
-    assert repeat_staff(twice, window) == repeat_staff(incidents, window)
-    assert repeat_category(twice, "queue", window, 3) == repeat_category(incidents, "queue", window, 3)
-    zone, now = district.settings.zone, district.now
-    assert trend_alerts(twice, "queue", now, zone) == trend_alerts(incidents, "queue", now, zone)
+    once, twice = History(incidents), History(data.draw(st.permutations(incidents * 2)))
+    window, zone, now = timedelta(days=district.settings.repeat_window_days), district.settings.zone, district.now
+    assert repeat_staff(twice, window, zone) == repeat_staff(once, window, zone)
+    assert repeat_category(twice, "queue", window, 3, zone) == repeat_category(once, "queue", window, 3, zone)
+    assert trend_alerts(twice, "queue", now, zone) == trend_alerts(once, "queue", now, zone)
 
 
 @given(st.data(), districts(max_reviews=1, max_events=4))
 def test_the_next_moment_is_the_first_at_which_time_alone_changes_anything(
     data: st.DataObject, district: District
 ) -> None:
-    rules = DeadlineRules.from_settings(district.settings, lambda _: None)
+    rules = DeadlineRules.from_settings(district.settings)
 
     def view(opening: Opening, events: list[CaseEvent], at: datetime) -> Any:
         alerts = timer_alerts(opening, events, rules, at, {})
@@ -154,7 +156,7 @@ def test_the_next_moment_is_the_first_at_which_time_alone_changes_anything(
 @given(st.data(), districts(max_reviews=1, max_events=8))
 def test_every_alert_that_was_ever_announced_ends_as_the_set_says(data: st.DataObject, district: District) -> None:
     """However late things are reported: what does not follow is resolved, the rest is as if known at once."""
-    rules = DeadlineRules.from_settings(district.settings, lambda _: None)
+    rules = DeadlineRules.from_settings(district.settings)
     for opening, events in files(district):
         looks = sorted(data.draw(times(district.settings, opening.opened_at)) for _ in range(4))
         late = data.draw(st.permutations(events))

@@ -7,10 +7,6 @@ contents = st.binary(min_size=8, max_size=8)
 offsets = st.integers(0, 2**63 - 1)
 
 
-def test_a_review_not_seen_before_is_new() -> None:
-    assert judge(None, 7, b"content1") is Verdict.NEW
-
-
 @given(offsets, contents)
 def test_the_same_record_read_again_is_again(offset: int, content: bytes) -> None:
     assert judge(remember(offset, content), offset, content) is Verdict.AGAIN

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from streams.agents.alert_book import AlertBook
-from streams.rules.timers import timer_alerts
 from streams.schemas.alert import Alert
+from tests.one_case import timer_alerts
 from tests.unit.test_cases import OPENING, RULES
 
 LATE = OPENING.opened_at + timedelta(days=2)

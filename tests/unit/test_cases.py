@@ -5,11 +5,11 @@ from itertools import permutations
 
 import pytest
 
-from streams.rules.cases import derive
 from streams.rules.deadlines import DeadlineRules
 from streams.schemas.case import Case, Opening
 from streams.schemas.case_event import CaseEvent
 from streams.settings import Settings
+from tests.one_case import derive
 
 RULES = DeadlineRules.from_settings(Settings())
 OPENED = datetime.fromisoformat("2026-05-12T09:30:00+08:00")

@@ -64,11 +64,17 @@ def outbox() -> Outbox:
     return out
 
 
+async def turns() -> None:
+    """Everybody else goes as far as they can."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 async def test_what_comes_first_is_safe_before_the_rest_is_sent(stage: Stage, checkpoint: Checkpoint) -> None:
     out = outbox()
     out.first["out"][0].append((b"k", b"mark", [], None))
     adding = asyncio.create_task(checkpoint.add(out))
-    await asyncio.sleep(0.01)
+    await turns()
     assert stage.happened == ["sent what comes first"]
     stage.delivery.set_result(None)
     await adding
@@ -79,7 +85,7 @@ async def test_the_rest_is_not_sent_once_its_partition_is_gone(stage: Stage, che
     out = outbox()
     out.first["out"][0].append((b"k", b"mark", [], None))
     adding = asyncio.create_task(checkpoint.add(out))
-    await asyncio.sleep(0.01)
+    await turns()
     checkpoint.abandon()
     stage.delivery.set_result(None)
     assert (await adding).cancelled()
@@ -90,10 +96,10 @@ async def test_the_rest_is_not_sent_once_its_partition_is_gone(stage: Stage, che
 async def test_offsets_are_committed_only_after_outputs_and_sink(stage: Stage, checkpoint: Checkpoint) -> None:
     done = await checkpoint.add(outbox(), chunk(0, 9))
     flush = asyncio.create_task(checkpoint.flush())
-    await asyncio.sleep(0)
+    await turns()
     assert stage.happened == ["sent"]
     stage.acknowledge.set_result(None)
-    await asyncio.sleep(0.01)
+    await turns()
     assert stage.happened == ["sent", "sink got 1"]
     assert not done.done()
     stage.sink.set_result(None)
@@ -107,7 +113,7 @@ async def test_the_next_epoch_fills_while_one_is_made_safe(stage: Stage, checkpo
     await checkpoint.add(outbox(), chunk(0, 9))
     stage.acknowledge.set_result(None)
     flush = asyncio.create_task(checkpoint.flush())
-    await asyncio.sleep(0.01)
+    await turns()
     await checkpoint.add(outbox(), chunk(10, 19))
     stage.sink.set_result(None)
     await flush
@@ -155,7 +161,7 @@ async def test_what_was_sent_before_partitions_went_away_must_arrive_before_anyt
 async def test_a_flush_cut_short_takes_nothing_back_that_is_on_its_way(stage: Stage, checkpoint: Checkpoint) -> None:
     await checkpoint.add(outbox(), chunk(0, 9))
     flush = asyncio.create_task(checkpoint.flush())
-    await asyncio.sleep(0.01)
+    await turns()
     flush.cancel()
     await asyncio.gather(flush, return_exceptions=True)
     checkpoint.abandon()
@@ -169,21 +175,21 @@ async def test_a_flush_cut_short_while_the_next_waits_for_it_ends_nothing(
     stage: Stage, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Partitions go away before the checkpoint is done, which the one that runs for ever waits for."""
-    monkeypatch.setattr("streams.runtime.checkpoint.INTERVAL", 0.01)
+    monkeypatch.setattr("streams.runtime.checkpoint.INTERVAL", 0)
     await checkpoint.add(outbox(), chunk(0, 9))
     last = asyncio.create_task(checkpoint.finish())
-    await asyncio.sleep(0)
+    await turns()
     running = asyncio.create_task(checkpoint.run())
     await checkpoint.add(outbox(), chunk(10, 19))
-    await asyncio.sleep(0.05)
+    await turns()
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(last, 0.01)
     checkpoint.abandon()
     stage.acknowledge.set_result(None)
     stage.sink.set_result(None)
-    await asyncio.sleep(0.05)
+    await turns()
     await checkpoint.add(outbox(), chunk(0, 9))
-    await asyncio.sleep(0.05)
+    await turns()
     assert stage.happened[-1] == "committed {('in', 0): 10}"
     running.cancel()
 
@@ -192,7 +198,7 @@ async def test_what_was_abandoned_is_never_committed(stage: Stage, checkpoint: C
     await checkpoint.add(outbox(), chunk(0, 9))
     stage.acknowledge.set_result(None)
     flush = asyncio.create_task(checkpoint.flush())
-    await asyncio.sleep(0.01)
+    await turns()
     waiting = await checkpoint.add(outbox(), chunk(10, 19))
     checkpoint.abandon()
     stage.sink.set_result(None)
@@ -214,7 +220,7 @@ async def test_of_a_chunk_sent_while_its_partition_went_away_nothing_is_written_
 
     stage.send = slow_send  # type: ignore[method-assign]
     adding = asyncio.create_task(checkpoint.add(outbox(), chunk(0, 9)))
-    await asyncio.sleep(0)
+    await turns()
     checkpoint.abandon()
     gate.set()
     await adding
@@ -229,7 +235,7 @@ async def test_agents_wait_when_an_epoch_is_full(stage: Stage, checkpoint: Check
     records = [SimpleNamespace(offset=offset, timestamp=1) for offset in range(MAX_RECORDS)]
     await checkpoint.add(outbox(), Chunk("in", 0, records, 1))
     waiting = asyncio.create_task(checkpoint.room())
-    await asyncio.sleep(0.01)
+    await turns()
     assert not waiting.done()
     stage.acknowledge.set_result(None)
     stage.sink.set_result(None)
@@ -251,9 +257,9 @@ async def test_the_last_checkpoint_waits_for_a_chunk_whose_outputs_are_being_sen
     stage.acknowledge.set_result(None)
     stage.sink.set_result(None)
     adding = asyncio.create_task(checkpoint.add(outbox(), chunk(0, 9)))
-    await asyncio.sleep(0)
+    await turns()
     finish = asyncio.create_task(checkpoint.finish())
-    await asyncio.sleep(0.03)
+    await turns()
     assert not finish.done()
     gate.set()
     await asyncio.gather(adding, finish)
@@ -267,7 +273,7 @@ async def test_nothing_is_committed_beyond_a_checkpoint_that_was_cut_short(
     await checkpoint.add(outbox(), chunk(0, 9))
     stage.acknowledge.set_result(None)
     flush = asyncio.create_task(checkpoint.flush())
-    await asyncio.sleep(0.01)
+    await turns()
     if how == "cancelled":
         flush.cancel()
     else:

@@ -45,7 +45,7 @@ def fresh() -> Callable[[], tuple[Repeat, EventClock]]:
     def make() -> tuple[Repeat, EventClock]:
         clock = EventClock()
         memories = Memories(TOPICS.incidents.name, TOPICS.repeat_changelog.name, RepeatMemory)
-        memories.assign({0}, 1)
+        memories.adopt(0, memories.assign({0}, 1)[0])
         return Repeat(TOPICS, memories, Settings(), clock, Metrics(), lambda kind, what: None), clock
 
     return make

@@ -23,7 +23,7 @@ def agent(metrics: Metrics) -> Repeat:
     settings = Settings()
     topics = Topics.of(settings)
     memories = Memories(topics.incidents.name, topics.repeat_changelog.name, RepeatMemory)
-    memories.assign({0}, 1)
+    memories.adopt(0, memories.assign({0}, 1)[0])
     return Repeat(topics, memories, settings, WallClock(), metrics, lambda kind, data: None)
 
 

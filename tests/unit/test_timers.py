@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from streams.rules.deadlines import DeadlineRules
-from streams.rules.timers import next_moment, timer_alerts
 from streams.schemas.alert import Alert
 from streams.schemas.case_event import CaseEvent
 from streams.settings import Settings
+from tests.one_case import next_moment, timer_alerts
 from tests.unit.test_cases import CALLBACK_DUE, OPENED, OPENING, RECTIFY_DUE, RULES, TICK, event
 
 CALLBACK_SOON = CALLBACK_DUE - timedelta(hours=4)
@@ -213,7 +213,7 @@ def test_titles_say_what_where_and_until_when_in_local_time_but_never_the_commen
     )
     titles = {alert.kind: (alert.title, alert.title_en) for alert in timer_alerts(opening, (), RULES, EXTENDED_DUE, {})}
     assert titles["callback_overdue"] == (
-        "差评回访逾期:人社局 石化街道中心 3号窗口,2026-05-13 09:30 到期",
+        "差评回访逾期：人社局 石化街道中心 3号窗口，2026-05-13 09:30 到期",
         "Callback overdue: 人社局, 石化街道中心, 3号窗口, due 2026-05-13 09:30",
     )
     assert "差评待整改" in titles["rectify_due_soon"][0]
@@ -224,4 +224,4 @@ def test_the_end_of_a_day_is_written_as_its_24_00_and_an_online_review_by_its_ch
     rules = DeadlineRules.from_settings(Settings(deadline_calendar="workdays"))
     opening = replace(OPENING, hall_id=None, channel="web")
     titles = {alert.kind: alert.title for alert in timer_alerts(opening, (), rules, EXTENDED_DUE, {})}
-    assert titles["callback_overdue"] == "差评回访逾期:渠道 网站,2026-05-13 24:00 到期"
+    assert titles["callback_overdue"] == "差评回访逾期：渠道 网站，2026-05-13 24:00 到期"

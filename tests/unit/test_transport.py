@@ -26,7 +26,7 @@ def fetching() -> Any:
         "_waiting": WaitingChunks(),
         "_handed": {},
         "_handing": False,
-        "_rebalances": 1,
+        "rebalances": 1,
         "_sought": 1,
         "_stopped": asyncio.Event(),
         "_crashed": asyncio.Event(),
@@ -44,7 +44,7 @@ def fetching() -> Any:
 
 async def test_partitions_that_go_away_while_it_seeks_back_end_nothing() -> None:
     consumer, sought = fetching(), []
-    consumer._rebalances += 1
+    consumer.rebalances += 1
 
     async def seek() -> None:
         sought.append(True)
@@ -140,7 +140,7 @@ async def test_records_asked_for_before_a_rebalance_are_read_again_after_it() ->
         return {}
 
     async def records(timeout: float) -> Any:
-        consumer._rebalances += 1  # begins and ends meanwhile
+        consumer.rebalances += 1  # begins and ends meanwhile
         return {TP("reviews", 0): [SimpleNamespace(offset=1, timestamp=0, timestamp_type=0)]}, set()
 
     consumer._read_offset, consumer._committed_offset = {TP("reviews", 0): None}, {}

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from streams.rules.history import Incident
+from streams.rules.history import History, Incident
 from streams.rules.trend import poisson_tail, trend_alerts
 from streams.schemas.alert import Alert
 
@@ -34,7 +34,7 @@ def week(number: int, count: int, **more: datetime) -> list[Incident]:
 
 
 def trends(incidents: list[Incident], now: datetime = MONDAY + timedelta(days=6)) -> list[Alert]:
-    return trend_alerts(incidents, "queue", now, SHANGHAI)
+    return trend_alerts(History(incidents), "queue", now, SHANGHAI)
 
 
 def test_ms_xi_and_the_same_at_other_halls_make_a_trend() -> None:
@@ -45,7 +45,7 @@ def test_ms_xi_and_the_same_at_other_halls_make_a_trend() -> None:
     assert (alert.count, alert.cause, alert.hall_id, alert.staff_id) == (5, "process", None, None)
     assert alert.review_ids == tuple(f"+0-{each:03d}" for each in range(5))
     assert alert.raised_at == MONDAY + timedelta(minutes=4)
-    assert alert.title == "全区“排队时间长”差评异常增多:2026 年第 18 周 5 条,此前 8 周平均每周 1.0 条"
+    assert alert.title == "全区“排队时间长”差评异常增多：2026 年第 18 周 5 条，此前 8 周平均每周 1.0 条"
 
 
 def test_fewer_than_five_are_no_trend_however_few_there_were_before() -> None:
