@@ -11,6 +11,7 @@ from streams.agents.refusals import Reason, Refusals, too_large
 from streams.runtime.chunks import Chunk
 from streams.runtime.producer import Outbox
 from streams.schemas.case_event import CaseEvent
+from streams.schemas.fields import told
 from streams.topics import Topics
 
 EVENT = b"event"
@@ -57,9 +58,7 @@ class CaseEvents:
         except orjson.JSONDecodeError as exc:
             detail, reason = f"not a JSON text in UTF-8: {exc}", Reason.NOT_JSON
         except ValidationError as exc:
-            error = exc.errors(include_url=False, include_input=False)[0]
-            message = error["msg"].removeprefix("Value error, ")
-            detail, reason = f"{'.'.join(map(str, error['loc'])) or 'record'}: {message}", Reason.SCHEMA
+            detail, reason = told(exc.errors(include_url=False, include_input=False)[0]), Reason.SCHEMA
         else:
             headers = [
                 (KIND_HEADER, EVENT),

@@ -18,6 +18,7 @@ from streams.rules.local_time import LocalTime, instant
 from streams.rules.masking import mask
 from streams.runtime.chunks import Chunk
 from streams.runtime.producer import Message, Outbox
+from streams.schemas.fields import told
 from streams.schemas.review import BAD_RATING, REVIEWS, Review, Reviewer
 from streams.topics import Topics, partition_of
 
@@ -157,9 +158,7 @@ class Enrich:
         except ValidationError as exc:
             details: dict[int, str] = {}
             for error in exc.errors(include_url=False, include_input=False):  # the input may be personal data
-                index, *path = error["loc"]
-                message = error["msg"].removeprefix("Value error, ")
-                details.setdefault(int(index), f"{'.'.join(map(str, path)) or 'record'}: {message}")
+                details.setdefault(int(error["loc"][0]), told(error, within=1))
             for index, detail in details.items():
                 self._refuse(out, chunk, records[index], Reason.SCHEMA, detail)
             good = [index for index in range(len(documents)) if index not in details]

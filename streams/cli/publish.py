@@ -7,13 +7,14 @@ from typing import Annotated
 
 import orjson
 import typer
+from pydantic import ValidationError
 
 from streams.agents.case_events import parse_event
 from streams.cli.common import load_settings
 from streams.cli.publishing import publish_records
 from streams.errors import HaochapingError
 from streams.runtime.reference import models, parse_reference
-from streams.schemas.fields import MAX_BYTES
+from streams.schemas.fields import MAX_BYTES, told
 from streams.schemas.review import REVIEWS
 from streams.settings import Settings
 from streams.topics import Topics
@@ -70,13 +71,9 @@ def _check(settings: Settings, topic: str, file: Path, number: int, line: bytes)
         else:
             parse_reference(models(Topics.under(""))[topic], line, settings.zone)
     except ValueError as exc:  # pydantic's and orjson's errors are ValueErrors too
-        errors = getattr(exc, "errors", None)
-        if errors is None:
-            detail = str(exc)
-        else:
-            first = errors(include_url=False, include_input=False)[0]
-            path = ".".join(str(part) for part in first["loc"] if not isinstance(part, int) or topic != "reviews")
-            detail = f"{path or 'record'}: {first['msg'].removeprefix('Value error, ')}"
+        detail = str(exc)
+        if isinstance(exc, ValidationError):
+            detail = told(exc.errors(include_url=False, include_input=False)[0], within=int(topic == "reviews"))
         raise HaochapingError(
             f"{file}, line {number}: {detail} (nothing was sent; --no-check sends every line as it stands)"
         ) from None

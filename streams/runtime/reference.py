@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from streams.rules.enrichment import Reference
 from streams.runtime.replay import read_to_end, start_consumer
+from streams.schemas.fields import told
 from streams.schemas.reference import Service, Staff, Window
 from streams.settings import Settings
 from streams.topics import Topics
@@ -31,8 +32,7 @@ def parse_reference(model: type[BaseModel], value: bytes, zone: ZoneInfo) -> Bas
     except orjson.JSONDecodeError as exc:
         raise ValueError(f"not JSON: {exc}") from None
     except ValidationError as exc:
-        error = exc.errors(include_url=False)[0]
-        raise ValueError(f"{'.'.join(map(str, error['loc'])) or 'record'}: {error['msg']}") from None
+        raise ValueError(told(exc.errors(include_url=False, include_input=False)[0])) from None
 
 
 def models(topics: Topics) -> dict[str, type[BaseModel]]:

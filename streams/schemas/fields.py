@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import GetCoreSchemaHandler, StringConstraints, ValidationInfo, WithJsonSchema
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
 #: 1-64 characters of A-Z a-z 0-9 _ . : -
 Id = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z0-9_.:\-]{1,64}$")]
@@ -72,3 +72,9 @@ class _TimeSchema:
 
 #: An aware datetime. The validation context may name the local zone: `{"zone": ZoneInfo(...)}`.
 Time = Annotated[datetime, _TimeSchema, WithJsonSchema({"type": "string", "format": "date-time"})]
+
+
+def told(error: ErrorDetails, *, within: int = 0) -> str:
+    """A validation error as one line a person can act on; `within`: how many steps of its path are not the record's."""
+    path = ".".join(map(str, error["loc"][within:]))
+    return f"{path or 'record'}: {error['msg'].removeprefix('Value error, ')}"
