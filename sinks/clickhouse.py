@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from clickhouse_driver import Client
 from clickhouse_driver.errors import Error, ErrorCodes, ServerException, TypeMismatchError
@@ -12,6 +12,8 @@ from sinks.base import ANSWER_TIMEOUT, CONNECT_TIMEOUT, INSERT_SETTINGS, Columns
 from streams.errors import HaochapingError
 
 T = TypeVar("T")
+
+_ENCODE = "signs such as / # ? @ [ in the password are written %2F %23 %3F %40 %5B"
 
 #: What only a person can mend, and how. Everything else the server says may pass.
 _FOR_PEOPLE = {
@@ -24,6 +26,18 @@ _FOR_PEOPLE = {
     ErrorCodes.NO_SUCH_COLUMN_IN_TABLE: "lacks a column: run `haochaping migrate`",
     497: "does not allow this user to do that: see docs/operations.md for its rights",  # ACCESS_DENIED
 }
+
+
+def _secure(query: str) -> bool:
+    """Whether a URL's parameters ask for TLS. What is not understood is refused: a password might go in clear text."""
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    secure = _ANSWERS.get(given.pop("secure", "0").lower())
+    if secure is None or given:
+        raise HaochapingError("HCP_CLICKHOUSE_URL: behind the ? may stand secure=1 (or 0), and nothing else")
+    return secure
+
+
+_ANSWERS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
 class _Connection:
@@ -68,17 +82,17 @@ class _Connection:
 
 
 class ClickHouseSink:
-    """A connection to write by, and one for all else: nobody's long query holds up what is made safe."""
+    """A connection to write by, one to read by, one to ask whether it answers: no long query holds up the others."""
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
         try:
+            parts = urlsplit(url)
             port = parts.port
         except ValueError:
-            raise HaochapingError("HCP_CLICKHOUSE_URL: the port is not a number") from None
-        if not parts.hostname:
-            raise HaochapingError("HCP_CLICKHOUSE_URL: there is no host in it")
-        secure = parse_qs(parts.query).get("secure", ["0"])[-1] in ("1", "true")
+            raise HaochapingError(f"HCP_CLICKHOUSE_URL: cannot be read or has no numeric port; {_ENCODE}") from None
+        if not parts.hostname or "@" in parts.path + parts.query + parts.fragment:
+            raise HaochapingError(f"HCP_CLICKHOUSE_URL: there is no host in it; {_ENCODE}")
+        secure = _secure(parts.query)
         self._where = f"{parts.hostname}:{port or (9440 if secure else 9000)}"
         self._database = parts.path.strip("/") or "haochaping"
         self._options: dict[str, Any] = {
@@ -92,7 +106,7 @@ class ClickHouseSink:
             "sync_request_timeout": CONNECT_TIMEOUT,
             "client_name": "haochaping",
         }
-        self._writes, self._reads = self._connection(self._database), self._connection(self._database)
+        self._writes, self._reads, self._pings = (self._connection(self._database) for _ in range(3))
         self._coarse_columns: dict[str, frozenset[str]] = {}
         self._settings: dict[str, Any] | None = None
 
@@ -100,7 +114,7 @@ class ClickHouseSink:
         return _Connection(Client(database=database, **self._options), self._where)
 
     def ping(self) -> None:
-        self._reads.do(lambda client: client.execute("SELECT 1"))
+        self._pings.do(lambda client: client.execute("SELECT 1"))
 
     def create_database(self) -> None:
         connection = self._connection("default")
@@ -152,7 +166,7 @@ class ClickHouseSink:
         return int(major), int(minor)
 
     def close(self) -> None:
-        for connection in (self._writes, self._reads):
+        for connection in (self._writes, self._reads, self._pings):
             connection.close()
 
 

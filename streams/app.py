@@ -4,11 +4,12 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import faust
 
+from sinks.base import SinkUnavailable
 from sinks.schema import check_schema, migrate
 from streams.agents.aggregate import Aggregate
 from streams.agents.aggregate_memory import AggregateMemory
@@ -130,11 +131,10 @@ class Worker:
         tasks: list[asyncio.Task[Any]] = []
         try:
             await web.start()
-            await self._prepare_topics()
-            await self._prepare_sink()
-            await self.producer.start()
-            await self._check_identity()
-            await reader.start(self.partitions)
+            stopping = asyncio.create_task(stop.wait(), name="stop")
+            await self._until_first([self._prepare(reader), stopping])
+            if stop.is_set():
+                return
             self.app = app
             self.checkpoint = Checkpoint(self.producer, self.sink, self._commit, self.metrics)
             self._make_agents()
@@ -153,11 +153,11 @@ class Worker:
                     ("timers", self.timers.run()),
                     ("pulse", self.pulse.run()),
                     ("standbys", self.standbys.run()),
-                    ("stop", stop.wait()),
                 )
             ]
-            await app.start()
-            await self._until_first([*tasks, self._failure])
+            ends: list[Awaitable[Any]] = [*tasks, stopping, self._failure]
+            await self._until_first([app.start(), *ends])
+            await self._until_first(ends)
         finally:
             self.recovered = False
             # The checkpoint's own task last: what it is about to make safe must not be cut short.
@@ -176,11 +176,20 @@ class Worker:
         """Everything published is processed and safe, and so is what followed from it in time."""
         return self.recovered and self.pulse.idle and self.timers.up_to_date
 
-    async def _until_first(self, ends: list[Awaitable[Any]]) -> None:
-        """Wait until somebody asks us to stop, or a part fails."""
-        done, _ = await asyncio.wait([asyncio.ensure_future(end) for end in ends], return_when="FIRST_COMPLETED")
-        for end in done:
-            end.result()  # raises what it failed with
+    async def _until_first(self, ends: Sequence[Awaitable[Any]]) -> None:
+        """Wait until one of these ends or fails: a step, somebody asks us to stop, a part that should run for ever.
+
+        A step that is not done by then, because what it asks hangs, is given up; parts stop in their own order.
+        """
+        waited = [asyncio.ensure_future(end) for end in ends]
+        try:
+            done, _ = await asyncio.wait(waited, return_when="FIRST_COMPLETED")
+            for end in done:
+                end.result()  # raises what it failed with
+        finally:
+            for task, given in zip(waited, ends, strict=True):
+                if task is not given:
+                    task.cancel()
 
     async def _stop(self, app: faust.App) -> None:
         """Finish what is under way, commit it, and leave the group."""
@@ -194,6 +203,16 @@ class Worker:
         except Exception as exc:
             log.warning("stopping without a last checkpoint (%s): what is not committed will be read again", exc)
         await _within("Faust", app.stop())
+
+    async def _prepare(self, reader: ReferenceReader) -> None:
+        """Everything that must be there before the first record."""
+        await self._prepare_topics()
+        self.metrics.kafka_up.set(1)
+        known = await self._known_ids()
+        await self._prepare_sink(established=bool(known))
+        await self.producer.start()
+        await self._remember_ids(known)
+        await reader.start(self.partitions)
 
     async def _prepare_topics(self) -> None:
         async with admin_client(self.settings) as admin:
@@ -209,25 +228,37 @@ class Worker:
         except OSError as exc:
             raise HaochapingError(f"the folder {folder} cannot be used ({exc.strerror}): set HCP_DATA_DIR") from exc
 
-    async def _check_identity(self) -> None:
-        """Refuse to work on topics that were made anew; remember those that are new to us."""
-        topic = self.topics.identity.name
-        known = await remembered_ids(self.settings, self.partitions[topic])
+    async def _known_ids(self) -> Mapping[str, str]:
+        """The topics that workers before us worked on; refuses to work where one of them was made anew."""
+        known = await remembered_ids(self.settings, self.partitions[self.topics.identity.name])
         check_ids(known, self._ids)
+        return known
+
+    async def _remember_ids(self, known: Mapping[str, str]) -> None:
+        """Write down the topics that are new to us."""
         out = Outbox(self.partitions)
-        remember_ids(topic, known, self._ids, out)
+        remember_ids(self.topics.identity.name, known, self._ids, out)
         await self.producer.deliver(out.messages)
 
-    async def _prepare_sink(self) -> None:
-        """The embedded database is brought up to date; a server is only checked: its schema has an owner."""
+    async def _prepare_sink(self, *, established: bool) -> None:
+        """The embedded database is brought up to date; a server is only checked: its schema has an owner.
+
+        Where workers have worked before, a server that is away has an outage, in which deadlines go on; before that its
+        address is the likelier to be wrong.
+        """
         settings = self.settings
         await self.sink.open()
         if settings.sink_url.startswith("chdb:"):
             await self.sink.read(
                 lambda sink: migrate(sink, zone=settings.timezone, repeat_window_days=settings.repeat_window_days)
             )
-        else:
+            return
+        try:
             await self.sink.read(check_schema)
+        except SinkUnavailable as exc:
+            if not established:
+                raise
+            log.warning("going on without ClickHouse, its schema unchecked: %s", exc)
 
     def _make_agents(self) -> None:
         settings, topics, metrics = self.settings, self.topics, self.metrics

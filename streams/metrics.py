@@ -1,5 +1,6 @@
 """Every metric, with what it means and why it might move. Nothing else creates one. Source: CONTRACT §6."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,10 +63,13 @@ class Metrics:
         self.event_delay = Histogram(
             "haochaping_event_delay_seconds",
             "From the broker's timestamp to all outputs acknowledged, for the oldest record of each chunk.",
-            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600),
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600, 1200, 1800, 3600),
             registry=registry,
         )
-        self.kafka_up = gauge("kafka_up", "1 while the group answers heartbeats; 0 after two sessions of silence.")
+        self.kafka_up = gauge(
+            "kafka_up", "1 while the group answers heartbeats; 0 after two sessions of silence; NaN until it was asked."
+        )
+        self.kafka_up.set(math.nan)
         self.consumer_lag = gauge(
             "consumer_lag", "Records in the partition after the last committed one.", "topic", "partition"
         )
@@ -95,7 +99,8 @@ class Metrics:
             registry=registry,
         )
         self.sink_failures = counter("sink_failures", "Flushes that failed and are tried again.")
-        self.sink_up = gauge("sink_up", "1 if the last call to ClickHouse worked.")
+        self.sink_up = gauge("sink_up", "1 if the last call to ClickHouse worked; NaN before the first.")
+        self.sink_up.set(math.nan)
         self.reconcile_difference = gauge(
             "reconcile_difference", "Differences of facts and aggregates, added up over all days; 0 once idle."
         )

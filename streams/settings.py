@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     dedupe_days: int = Field(400, ge=1, le=3650)
     reject_limit: float = Field(0.5, gt=0, le=1)  # share of a partition's last 1,000 records; 1 switches it off
     standby_replicas: int = Field(0, ge=0, le=10)  # other workers that keep a copy of each partition's memory
-    session_timeout: float = Field(10, ge=1)  # seconds without a heartbeat before the broker gives partitions away
+    session_timeout: float = Field(10, ge=1, lt=90)  # seconds without a heartbeat until partitions go to others
     stall_timeout: float = Field(120, gt=0)  # seconds without progress although there is work
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"

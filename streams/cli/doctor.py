@@ -14,7 +14,7 @@ from sinks.base import SinkInUse
 from sinks.schema import check_schema
 from streams.cli.common import load_settings
 from streams.errors import HaochapingError
-from streams.runtime.admin import admin_client, broker_error, check_topics
+from streams.runtime.admin import admin_client, broker_error, check_topics, members, not_compacted
 from streams.runtime.identity import bound_topics, check_ids, remembered_ids, topic_ids
 from streams.runtime.replay import start_consumer
 from streams.settings import PREFIX, Settings
@@ -54,24 +54,38 @@ def _try(what: str, check: Callable[[], str]) -> int:
 
 async def _kafka(settings: Settings) -> int:
     names, asked = bound_topics(Topics.of(settings)), "broker"
+    running: int | None = None
     try:
         async with admin_client(settings) as admin:
             _say(True, f"broker: {settings.kafka_bootstrap} answers")
             asked = "topics"
             counts = await check_topics(admin, settings)
             ids = await topic_ids(admin, names)
+            losing: list[str] = []
+            if ids:  # no embedded broker, which answers neither question
+                losing = await not_compacted(admin, Topics.of(settings))
+                running = await members(admin, f"{settings.topic_prefix}haochaping")
+                typer.echo(f"-     workers: {running} in the group")
         known = await remembered_ids(settings, counts[Topics.of(settings).identity.name])
         check_ids(known, ids)
+        if losing:
+            raise HaochapingError(
+                f"{', '.join(losing)}: Kafka deletes old records, and with them what workers remember; set "
+                "cleanup.policy=compact (kafka-configs --alter --add-config)"
+            )
     except HaochapingError as exc:
         return _say(False, f"{asked}: {exc}")
     same = ids.keys() & known.keys()
     anew = "none was made anew" if same.issuperset(names) else "no worker has remembered the ids of all of them yet"
     _say(True, f"topics: all {len(counts)} exist, counts that must agree do, and {anew}")
-    return await _lags(settings, counts, same)
+    return await _lags(settings, counts, same, idle=running == 0)
 
 
-async def _lags(settings: Settings, counts: Mapping[str, int], same: Set[str]) -> int:
-    """How far the group is behind; `same` are the topics that are known to be those it committed on."""
+async def _lags(settings: Settings, counts: Mapping[str, int], same: Set[str], *, idle: bool) -> int:
+    """How far the group is behind; `same` are the topics that are known to be those it committed on.
+
+    `idle`: no worker runs, so that what waits will wait.
+    """
     topics = Topics.of(settings)
     group, problems = f"{settings.topic_prefix}haochaping", 0
     try:
@@ -83,7 +97,7 @@ async def _lags(settings: Settings, counts: Mapping[str, int], same: Set[str]) -
             partitions = [TopicPartition(topic.name, number) for number in range(counts[topic.name])]
             ends = await _ends(consumer, partitions)
             progress = [(await consumer.committed(each) or 0, ends[each]) for each in partitions]
-            problems += _try(f"lag of {topic.name}", partial(_lag, progress, topic.name in same))
+            problems += _try(f"lag of {topic.name}", partial(_lag, progress, topic.name in same, idle))
     except (KafkaError, OSError) as exc:
         return _say(False, f"broker: {broker_error(settings, exc)}")
     finally:
@@ -108,18 +122,22 @@ async def _ends(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
     return ends | {each: max(ends[each], consumer.highwater(each) or 0) for each in read}
 
 
-def _lag(progress: Sequence[tuple[int, int]], same: bool) -> str:
+def _lag(progress: Sequence[tuple[int, int]], same: bool, idle: bool) -> str:
     """What to say of (committed, end) of each partition of a topic.
 
     Raises:
-        HaochapingError: a commit lies beyond the end of a topic that may be another than the one it was made on.
+        HaochapingError: a commit lies beyond the end of a topic that may be another than the one it was made on; or
+            records wait and no worker runs.
     """
     if not same and any(committed > end for committed, end in progress):
         raise HaochapingError(
             "the topic ends before the offsets the workers have committed: it was deleted and made anew, and the "
             "memories belong to the old one. Restore it, or start anew under another HCP_TOPIC_PREFIX"
         )
-    return f"{sum(max(0, end - committed) for committed, end in progress)} records"
+    waiting = sum(max(0, end - committed) for committed, end in progress)
+    if waiting and idle:
+        raise HaochapingError(f"{waiting} records wait, and no worker is running: start one")
+    return f"{waiting} records"
 
 
 def _clickhouse(settings: Settings) -> int:

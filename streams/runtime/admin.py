@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from streams.errors import HaochapingError
@@ -47,6 +48,28 @@ async def partition_counts(admin: AIOKafkaAdminClient, names: list[str]) -> dict
     wanted = [name for name in names if name in existing]
     described = await admin.describe_topics(wanted) if wanted else []
     return {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
+
+
+async def not_compacted(admin: AIOKafkaAdminClient, topics: Topics) -> list[str]:
+    """Topics, made by hand, that Kafka deletes old records from, though what they hold must stay."""
+    wanted = [
+        ConfigResource(ConfigResourceType.TOPIC, topic.name, {"cleanup.policy": None})
+        for topic in topics
+        if topic.compact
+    ]
+    responses = await admin.describe_configs(wanted)
+    return [
+        name
+        for response in responses
+        for error, _, _, name, configs in response.resources
+        if not error and any(key == "cleanup.policy" and "compact" not in value for key, value, *_ in configs)
+    ]
+
+
+async def members(admin: AIOKafkaAdminClient, group: str) -> int:
+    """How many consumers a group has."""
+    (response,) = await admin.describe_consumer_groups([group])
+    return sum(len(each[5]) for each in response.groups)
 
 
 async def create_topics(admin: AIOKafkaAdminClient, settings: Settings) -> list[str]:

@@ -28,8 +28,9 @@ INTERVAL = 0.25
 #: Seconds between looks at what costs more: state sizes, reconciliation.
 SLOW_INTERVAL = 10.0
 
-#: Seconds between looks at whether facts and aggregates agree, if this worker has written nothing meanwhile.
-RECONCILE_INTERVAL = 300.0
+#: Seconds between looks at whether facts and aggregates agree, if this worker has written nothing meanwhile; and, as it
+#: reads every fact, its share of the time at most.
+RECONCILE_INTERVAL, RECONCILE_SHARE = 300.0, 0.02
 
 #: Days that differ must not cancel each other out.
 _DIFFERENCE = "SELECT sum(abs(difference)) FROM bi_reconcile"
@@ -75,7 +76,7 @@ class Pulse:
         self._catch_up = CatchUp([(name, worker.partitions[name]) for name in reports])
         self._left: dict[tuple[str, int], tuple[int, int]] = {}  # committed up to where, and the end, if that is behind
         self._busy_at = time.monotonic()
-        self._slow_at = self._reconciled_at = 0.0
+        self._slow_at = self._reconciled_at = self._reconcile_took = 0.0
         self._slowly: asyncio.Task[None] | None = None
         self._heard: dict[TP, tuple[int | None, float]] = {}  # its last answered fetch, and when we saw that first
         self._recovered_at = self._busy_at
@@ -214,12 +215,13 @@ class Pulse:
             agent.measure()
         up = await worker.sink.ping()
         worker.metrics.ready.set(worker.recovered and up)
-        # It reads every fact, and changes only with what is written; other workers write, too.
+        # It changes only with what is written; other workers write, too.
         now, last = time.monotonic(), self._reconciled_at
-        if up and self.idle and (now - last > RECONCILE_INTERVAL or worker.checkpoint.flushed_at > last):
+        wait = self._reconcile_took / RECONCILE_SHARE if worker.checkpoint.flushed_at > last else RECONCILE_INTERVAL
+        if up and self.idle and now - last > wait:
             try:
                 rows = await worker.sink.read(lambda sink: sink.query(_DIFFERENCE).rows)
                 worker.metrics.reconcile_difference.set(float(rows[0][0] or 0))
-                self._reconciled_at = now
+                self._reconciled_at, self._reconcile_took = now, time.monotonic() - now
             except HaochapingError as exc:
                 log.debug("reconciliation not measured: %s", exc)

@@ -24,7 +24,7 @@ LAST_CALL = 3.0
 
 
 class SinkWriter:
-    """The sink, off the event loop: one thread writes, another reads for the board."""
+    """The sink, off the event loop: one thread writes, another reads for the board, a third asks whether it answers."""
 
     def __init__(self, url: str, metrics: Metrics) -> None:
         self._url = url
@@ -32,6 +32,7 @@ class SinkWriter:
         self._metrics = metrics
         self._writer = ThreadPoolExecutor(1, "sink-writer")
         self._reader = ThreadPoolExecutor(1, "sink-reader")
+        self._pinger = ThreadPoolExecutor(1, "sink-pinger")
         self.up = False
         self.tried_at = time.monotonic()  # when a write last ended, well or badly
 
@@ -83,7 +84,7 @@ class SinkWriter:
     async def ping(self) -> bool:
         """Whether the sink answers."""
         try:
-            await self._in(self._reader, lambda: self._sink.ping())
+            await self._in(self._pinger, lambda: self._sink.ping())
         except HaochapingError as exc:
             log.debug("ClickHouse does not answer: %s", exc)
         return self.up
@@ -109,8 +110,9 @@ class SinkWriter:
 
     def close(self) -> None:
         """Let go of the sink. A call that hangs is not waited for: the process is about to end."""
-        last = [pool.submit(lambda: None) for pool in (self._writer, self._reader)]
-        for pool in (self._writer, self._reader):
+        pools = self._writer, self._reader, self._pinger
+        last = [pool.submit(lambda: None) for pool in pools]
+        for pool in pools:
             pool.shutdown(wait=False)
         if wait(last, LAST_CALL).not_done:
             log.warning("ClickHouse still owes an answer; leaving")

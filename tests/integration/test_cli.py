@@ -1,6 +1,9 @@
 """Every command: its help, its success, its clear failure."""
 
 import asyncio
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,6 +76,39 @@ def test_without_clickhouse_the_command_says_so(alone: House) -> None:
     done = alone.command("doctor", HCP_CLICKHOUSE_URL=away)
     assert "FAIL  ClickHouse: ClickHouse at 127.0.0.1:1 does not answer" in done.stdout
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "clickhouse://user:geheim@127.0.0.1:1/x?secure=maybe",
+        "clickhouse://user:geheim@127.0.0.1:1/x?secure=1&verify=0",
+        "clickhouse://user:geheim/und/mehr@127.0.0.1:1/x",
+        "clickhouse://user:geheim[x]@127.0.0.1:1/x",
+        "clickhouse://user:geheim#x@127.0.0.1:1/x",
+        "clickhouse://127.0.0.1:port/x",
+    ],
+)
+def test_a_clickhouse_url_that_cannot_be_meant_so_is_refused_without_its_password(alone: House, url: str) -> None:
+    """What is not understood might send the password in clear text, or to another host."""
+    said = failure(alone, "migrate", HCP_CLICKHOUSE_URL=url)
+    assert "HCP_CLICKHOUSE_URL" in said and "geheim" not in said and "mehr" not in said
+
+
+def test_tls_is_asked_for_in_any_of_the_usual_words(alone: House) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        for word in ("1", "true", "True", "yes"):
+            url = f"clickhouse://user:geheim@127.0.0.1:{port}/x?secure={word}"
+            process = subprocess.Popen(
+                [sys.executable, "-m", "streams", "migrate"],
+                env=alone.environment(HCP_CLICKHOUSE_URL=url),
+                stderr=subprocess.DEVNULL,
+            )
+            connection, _ = server.accept()
+            with connection:
+                assert connection.recv(1) == b"\x16"  # a TLS handshake
+            process.wait(30)
 
 
 def test_a_folder_that_another_process_has_open_is_one_clear_line(alone: House) -> None:

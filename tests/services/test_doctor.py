@@ -68,13 +68,16 @@ def test_doctor_says_what_is_wrong_and_what_to_do(new_house: Make) -> None:
     finish(house, worker, load)
     well = house.command("doctor")
     assert well.returncode == 0, well.stdout
+    assert "-     workers: 1 in the group" in well.stdout
     for line in ("broker: ", "topics: all ", f"lag of {house.prefix}reviews: 0 records", "schema: up to date"):
         assert f"ok    {line}" in well.stdout
     assert "facts and aggregates agree on every day" in well.stdout
 
     assert worker.stop() == 0
     house.publish_all([("reviews", b"more", {**load.reviews[0], "review_id": "more"})])
-    assert f"lag of {house.prefix}reviews: 1 records" in house.command("doctor").stdout
+    waiting = house.command("doctor")
+    assert waiting.returncode == 1
+    assert f"FAIL  lag of {house.prefix}reviews: 1 records wait, and no worker is running" in waiting.stdout
 
     url = house.settings["HCP_CLICKHOUSE_URL"]
     absent = house.command("doctor", HCP_CLICKHOUSE_URL=url + "_absent")
@@ -83,3 +86,20 @@ def test_doctor_says_what_is_wrong_and_what_to_do(new_house: Make) -> None:
     away = house.command("doctor", HCP_CLICKHOUSE_URL="clickhouse://127.0.0.1:1/haochaping")
     assert away.returncode == 1
     assert "FAIL  ClickHouse: ClickHouse at 127.0.0.1:1 does not answer" in away.stdout
+
+
+def test_a_changelog_that_kafka_deletes_from_is_said(new_house: Make) -> None:
+    house = new_house()
+
+    async def make() -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=house.bootstrap)
+        await admin.start()
+        await admin.create_topics([NewTopic(f"{house.prefix}haochaping-rectify-changelog", 4, 1)])  # as by hand
+        await admin.close()
+
+    asyncio.run(make())
+    assert house.command("topics").returncode == 0
+    found = house.command("doctor")
+    assert found.returncode == 1
+    assert f"FAIL  topics: {house.prefix}haochaping-rectify-changelog: Kafka deletes old records" in found.stdout
+    assert "cleanup.policy=compact" in found.stdout

@@ -122,6 +122,51 @@ def test_the_password_of_a_running_worker_is_changed(new_house: Make, own_clickh
     fault.done(len(load))
 
 
+def test_a_worker_that_starts_in_an_outage_of_clickhouse_goes_on_without_it(
+    new_house: Make, own_clickhouse: ClickHouse, fault: Fault
+) -> None:
+    house, load = new_house(HCP_CLOCK="event", HCP_CLICKHOUSE_URL=own_clickhouse.url), district(2000)
+    furnish(house, load)
+    worker = house.start()
+    house.publish_all(load.published[: len(load.published) // 2])
+    house.settle(worker)
+    before = len(house.latest("alerts"))
+    worker.kill()
+    own_clickhouse.kill()
+    worker = house.start(wait=False)
+    house.publish_all(load.published[len(load.published) // 2 :])
+    until("alerts are raised all the same", lambda: len(house.latest("alerts")) > before)
+    assert worker.metrics()["haochaping_kafka_up"] == 1 and worker.metrics()["haochaping_sink_up"] == 0
+    assert worker.get("/readyz")[0] == 503
+    assert "going on without ClickHouse" in worker.said()
+    own_clickhouse.start()
+    fault.recovered(works_again(house))
+    finish(house, worker, load)
+    fault.done(len(load))
+
+
+def test_before_any_worker_has_worked_a_clickhouse_that_does_not_answer_is_a_wrong_address(new_house: Make) -> None:
+    house = new_house()
+    assert house.command("topics").returncode == 0
+    done = house.command("worker", HCP_CLICKHOUSE_URL="clickhouse://127.0.0.1:1/haochaping", HCP_HTTP_PORT="0")
+    assert done.returncode == 1
+    assert "127.0.0.1:1 does not answer" in done.stderr.splitlines()[-1]
+
+
+def test_a_worker_told_to_stop_while_it_starts_does_so(new_house: Make, own_clickhouse: ClickHouse) -> None:
+    """What it asks hangs: it was stopped, or a network was cut."""
+    with Proxy(own_clickhouse.port) as proxy:
+        behind = own_clickhouse.url.replace(f":{own_clickhouse.port}/", f":{proxy.port}/")
+        house = new_house(HCP_CLICKHOUSE_URL=behind)
+        furnish(house, district(1000))
+        proxy.cut()
+        worker = house.start(wait=False)
+        until("it asks", lambda: worker.get("/healthz")[0] == 200)
+        time.sleep(3)  # Kafka has answered by then
+        assert worker.stop() == 0
+        assert "does not answer" not in worker.said()
+
+
 def test_a_wrong_password_is_said_and_nothing_is_lost(new_house: Make) -> None:
     house, load = new_house(HCP_CLOCK="event"), district(1000)
     furnish(house, load)
