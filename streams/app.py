@@ -26,6 +26,7 @@ from streams.metrics import Metrics
 from streams.rules.categories import load_lexicon
 from streams.rules.enrichment import Reference
 from streams.rules.pseudonym import pseudonymiser
+from streams.runtime.access import kafka_access
 from streams.runtime.admin import admin_client, check_topics, create_topics
 from streams.runtime.baton import Baton
 from streams.runtime.checkpoint import Checkpoint
@@ -57,6 +58,7 @@ def faust_app(settings: Settings) -> faust.App:
     app = faust.App(
         f"{settings.topic_prefix}haochaping",
         broker=[f"kafka://{server}" for server in settings.kafka_bootstrap.split(",")],
+        broker_credentials=_credentials(settings),
         datadir=str(settings.data_dir),  # Faust makes a folder there; nothing is kept in it
         consumer_auto_offset_reset="earliest",
         topic_disable_leader=True,
@@ -79,6 +81,20 @@ def faust_app(settings: Settings) -> faust.App:
     )
     app.transport = ChunkedTransport(app.conf.broker_consumer, app)
     return app
+
+
+def _credentials(settings: Settings) -> Any:
+    """How the broker lets us in, as Faust wants to be told."""
+    access = kafka_access(settings)
+    context = access["ssl_context"]
+    if "sasl_mechanism" in access:
+        return faust.SASLCredentials(
+            username=access["sasl_plain_username"],
+            password=access["sasl_plain_password"],
+            ssl_context=context,
+            mechanism=access["sasl_mechanism"],
+        )
+    return faust.SSLCredentials(context) if context else None
 
 
 async def _within(what: str, *stopping: Coroutine[Any, Any, None]) -> None:

@@ -29,6 +29,13 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = Field(6066, ge=0, le=65535)
 
+    # How the broker lets us in (runtime/access.py)
+    kafka_tls: bool = False
+    kafka_ca_file: Path | None = None  # who signed its certificate; the system's authorities unless given
+    kafka_username: str = ""  # SASL; empty: no log-in
+    kafka_password: SecretStr | None = None
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+
     # Topics
     topic_prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,100}$")
     partitions: int = Field(4, ge=1, le=1000)
@@ -63,6 +70,11 @@ class Settings(BaseSettings):
         if not host.strip():
             raise ValueError("is empty, which would listen on every interface: if you want that, say 0.0.0.0")
         return host
+
+    @field_validator("kafka_ca_file", "lexicon", mode="before")
+    @classmethod
+    def _none(cls, path: object) -> object:
+        return path or None  # NAME= in a file; as a path it would be the folder we are in
 
     @field_validator("clickhouse_url")
     @classmethod

@@ -10,6 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from streams.errors import HaochapingError
+from streams.runtime.access import kafka_access
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -19,8 +20,10 @@ REQUEST_TIMEOUT_MS = 15_000
 def broker_error(settings: Settings, exc: Exception) -> HaochapingError:
     """What to tell a person when the broker cannot be used."""
     reason = str(exc) or type(exc).__name__
+    guarded = settings.kafka_tls or settings.kafka_username
+    hint = "check HCP_KAFKA_TLS, _CA_FILE, _USERNAME and HCP_KAFKA_PASSWORD; " if guarded else ""
     return HaochapingError(
-        f"cannot use the Kafka broker at {settings.kafka_bootstrap} ({reason}): "
+        f"cannot use the Kafka broker at {settings.kafka_bootstrap} ({reason}): {hint}"
         "start it (`haochaping broker` starts an embedded one) or set HCP_KAFKA_BOOTSTRAP"
     )
 
@@ -32,7 +35,7 @@ async def admin_client(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]
     Raises:
         HaochapingError: no broker answers, or none any more.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap, request_timeout_ms=REQUEST_TIMEOUT_MS)
+    admin = AIOKafkaAdminClient(**kafka_access(settings), request_timeout_ms=REQUEST_TIMEOUT_MS)
     try:
         await admin.start()
         yield admin

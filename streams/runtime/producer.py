@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, UnknownError, UnsupportedVersionError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from streams.runtime.access import kafka_access
 from streams.runtime.admin import broker_error
 from streams.settings import Settings
 from streams.topics import partition_of
@@ -103,7 +104,7 @@ class BatchProducer:
 
     async def _started(self, *, idempotent: bool) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._settings.kafka_bootstrap,
+            **kafka_access(self._settings),
             acks="all",
             enable_idempotence=idempotent,
             max_batch_size=MAX_BATCH_BYTES,

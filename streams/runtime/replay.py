@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams.errors import HaochapingError
+from streams.runtime.access import kafka_access
 from streams.runtime.admin import broker_error
 from streams.settings import Settings
 
@@ -22,7 +23,7 @@ async def start_consumer(settings: Settings, **options: Any) -> AIOKafkaConsumer
     Raises:
         HaochapingError: no broker answers.
     """
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap, **options)
+    consumer = AIOKafkaConsumer(**kafka_access(settings), **options)
     try:
         await consumer.start()
     except (KafkaError, OSError) as exc:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from streams.runtime.access import kafka_access
 from streams.runtime.memory import Memory
 from streams.settings import Settings
 
@@ -56,7 +57,7 @@ class Standbys:
         while not task.cancelling():  # a consumer that is being stopped swallows what cancels it
             await self._changed.wait()
             consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._settings.kafka_bootstrap,
+                **kafka_access(self._settings),
                 auto_offset_reset="earliest",  # reading again changes nothing; passing over would
                 max_partition_fetch_bytes=4 << 20,
             )

@@ -95,6 +95,24 @@ def test_a_clickhouse_url_that_cannot_be_meant_so_is_refused_without_its_passwor
     assert "HCP_CLICKHOUSE_URL" in said and "geheim" not in said and "mehr" not in said
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"HCP_KAFKA_USERNAME": "somebody"}, "HCP_KAFKA_PASSWORD"),
+        ({"HCP_KAFKA_PASSWORD": "geheim"}, "HCP_KAFKA_USERNAME"),
+        ({"HCP_KAFKA_CA_FILE": "/somewhere/ca.pem"}, "HCP_KAFKA_TLS"),
+        ({"HCP_KAFKA_CA_FILE": "/nowhere/ca.pem", "HCP_KAFKA_TLS": "true"}, "/nowhere/ca.pem cannot be used"),
+        ({"HCP_KAFKA_SASL_MECHANISM": "GSSAPI"}, "HCP_KAFKA_SASL_MECHANISM"),
+    ],
+)
+@pytest.mark.parametrize("command", ["topics", "worker"])
+def test_settings_of_the_log_in_that_do_not_go_together(
+    alone: House, command: str, settings: dict[str, str], said: str
+) -> None:
+    line = failure(alone, command, HCP_HTTP_PORT="0", **settings)
+    assert said in line and "geheim" not in line
+
+
 def test_tls_is_asked_for_in_any_of_the_usual_words(alone: House) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

@@ -16,10 +16,10 @@ PROPERTIES = """\
 process.roles=broker,controller
 node.id={node}
 controller.quorum.voters={voters}
-listeners=PLAINTEXT://127.0.0.1:{port},FAR://127.0.0.1:{far},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port},FAR://127.0.0.1:{proxy}
+listeners=PLAINTEXT://127.0.0.1:{port},FAR://127.0.0.1:{far},SECURE://127.0.0.1:{secure},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},FAR://127.0.0.1:{proxy},SECURE://127.0.0.1:{secure}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,FAR:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,FAR:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:{protocol}
 inter.broker.listener.name=PLAINTEXT
 log.dirs={folder}/logs
 auto.create.topics.enable=false
@@ -60,6 +60,7 @@ class Broker:
     port: int = field(default_factory=free_port)
     far: int = field(default_factory=free_port)
     proxy: int = field(default_factory=free_port)
+    secure: int = field(default_factory=free_port)
     controller: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -123,8 +124,15 @@ class Cluster:
                 broker.kill()
 
 
-def start_cluster(folder: Path, nodes: int = 1) -> Cluster:
-    """Format and start a cluster of this many nodes, and wait for it."""
+def start_cluster(folder: Path, nodes: int = 1, listener: str = "", *format: str) -> Cluster:
+    """Format and start a cluster of this many nodes, and wait for it.
+
+    Args:
+        folder: Where its files go.
+        nodes: One or three.
+        listener: Properties of one more listener, SECURE, at the port `secure`.
+        format: More arguments of the storage tool.
+    """
     brokers = [Broker(node, folder / f"node-{node}") for node in range(1, nodes + 1)]
     voters = ",".join(f"{broker.node}@127.0.0.1:{broker.controller}" for broker in brokers)
     for broker in brokers:
@@ -136,11 +144,14 @@ def start_cluster(folder: Path, nodes: int = 1) -> Cluster:
                 port=broker.port,
                 far=broker.far,
                 proxy=broker.proxy,
+                secure=broker.secure,
+                protocol="SASL_SSL" if listener else "PLAINTEXT",
                 controller=broker.controller,
                 folder=broker.folder,
                 replication=min(3, nodes),
                 min_isr=2 if nodes > 1 else 1,
             )
+            + listener
         )
         subprocess.run(
             broker.run(
@@ -150,6 +161,7 @@ def start_cluster(folder: Path, nodes: int = 1) -> Cluster:
                 "MkU3OEVBNTcwNTJENDM2Qg",
                 "-c",
                 str(broker.folder / "server.properties"),
+                *format,
             ),
             check=True,
             capture_output=True,

@@ -112,3 +112,9 @@ def test_an_env_file_is_utf_8_with_or_without_a_mark_at_its_beginning(tmp_path: 
     file.write_bytes("# 金山区\n".encode("gb18030"))
     with pytest.raises(HaochapingError, match="cannot be read"):
         Settings.load(file)
+
+
+def test_a_file_that_is_not_named_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HCP_LEXICON", "")
+    monkeypatch.setenv("HCP_KAFKA_CA_FILE", "")
+    assert Settings.load().lexicon is None and Settings.load().kafka_ca_file is None
