@@ -95,7 +95,7 @@ class WebServer:
                 "lag": pulse.lag if pulse else None,
                 "idle": bool(pulse and worker.idle),
                 "clock": worker.settings.clock,
-                "now": now if (now := worker.clock.now()) > BEGINNING else None,
+                "now": now.astimezone(worker.settings.zone) if (now := worker.clock.now()) > BEGINNING else None,
                 "lead_hours": {
                     "callback": worker.settings.callback_lead_hours,
                     "rectify": worker.settings.rectify_lead_hours,

@@ -42,6 +42,7 @@ def test_the_event_clock_does_not_run_backwards_when_a_worker_is_killed(new_hous
     house.publish("cases.events", [event("first", "replied", "2026-03-14T09:00:00+08:00")])
     house.settle(worker)
     reached = worker.json("/readyz")["now"]
+    assert reached.endswith("+08:00")  # the board's clock is the district's
     worker.kill()
     worker = house.start()
     house.settle(worker)
