@@ -121,14 +121,14 @@ def _print_totals(console: Console, figures: Figures, title: str, bad: int) -> N
     _add(table, "三对应率 all three matched", _percent(matched, total))
     standing = _standing(figures.cases)
     _add(table, "生成整改件 cases opened", f"{len(figures.cases):,}")
-    _add(table, "核实不成立 of them found untrue", f"{len(figures.cases) - len(standing):,}")
+    _add(table, "核实不成立 found untrue", f"{len(figures.cases) - len(standing):,}")
     for name, field in (
         ("按期回访率 called back in time", "callback_on_time"),
         ("按期整改率 rectified in time", "rectify_on_time"),
     ):
         kept, of = _kept(standing, field)
         _add(table, name, f"{_percent(kept, of)} ({kept}/{of})")
-    _add(table, "复发率 same hall, same kind again", _recurrence(figures.recurrence))
+    _add(table, "复发率 same kind again", _recurrence(figures.recurrence))
     differing = sum(1 for row in figures.reconcile if row["difference"])
     agreed = f"{differing} 天不一致 days differ!" if differing else "逐日一致 equal on every day"
     _add(table, "对账 facts against aggregates", agreed)

@@ -73,6 +73,7 @@ def district(empty: House) -> House:
         alert(2, "repeat_staff", "2026-04-30T23:59:59", review_ids=["gone", "before"]),
         alert(3, "callback_overdue", "2026-05-31T23:59:59"),
         alert(4, "callback_overdue", "2026-06-01T00:00:00", state="resolved", resolution="done_late"),
+        alert(5, "callback_due_soon", "2026-05-31T20:00:00", severity="info"),
     ]
     facts = [
         fact(number, at(f"{day}T12:00:00") + timedelta(minutes=number), hall_id="H1", categories=["queue"])
@@ -133,6 +134,7 @@ def test_a_month_has_its_own_records_from_its_first_instant_to_its_last(district
     assert "title 1" in text and "title 2" not in text
     assert "说[before]" in text and "说[first]" in text, "an alert's reviews may be of any time"
     assert found["回访逾期"] == "1 未解除 standing 1"
+    assert "callback_due_soon" not in text, "reminders are not for sending up"
 
 
 def test_without_a_period_everything_counts(district: House) -> None:
@@ -190,13 +192,14 @@ def test_departments_are_told_and_those_beyond_a_page_are_added_up(empty: House)
     ]
     untrue = {"state": "dismissed", "callback_on_time": 0}
     more = [{"case_id": f"u{number}", "department_id": "D16", "department_name": "[新]局"} | untrue for number in "12"]
+    more += [{"case_id": f"v{number}", "department_id": "D98"} | untrue for number in "123"]
     once = {"case_id": "twice", "department_id": "D16", "department_name": "[新]局", "callback_on_time": 0}
     insert_cases(empty, *cases, *more, once | {"opened_at": at("2026-05-04T10:00:00")}, {"case_id": "nowhere"})
     lines = section(told(empty), "各部门整改件").splitlines()[2:]
     assert [line.split() for line in (lines[0], lines[1], lines[-1])] == [
         ["[新]局", "4", "2", "1/2", "0/1"],  # those found untrue make no order, the newest name is told
         ["部门不明", "unknown", "1", "0", "0/0", "0/0"],
-        ["其余", "3", "个部门", "the", "others", "3", "0", "3/3", "0/3"],
+        ["其余", "4", "个部门", "the", "others", "6", "3", "3/3", "0/3"],
     ]
     assert len(lines) == 16
 
