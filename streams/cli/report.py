@@ -20,21 +20,35 @@ from streams.settings import Settings
 #: A figure must be of all rows: the most that a view may be asked for.
 ALL = 999_999_999
 
-# Fonts in which a Chinese character is exactly two Latin ones wide: the tables stay straight.
+# Fonts in which a Chinese character is exactly two Latin ones wide: the tables stay straight. A phone scrolls what is
+# wider than it by itself; on paper WIDTH characters are as wide as an A4 page.
 _PAGE = """\
 <!DOCTYPE html>
 <html lang="zh-CN">
 <head>
 <meta charset="UTF-8">
-<title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$title</title>
 <style>
-{{stylesheet}}
-body {{{{ color: {{foreground}}; background-color: {{background}}; }}}}
-pre {{{{ font-family: "Sarasa Mono SC", "Noto Sans Mono CJK SC", NSimSun, SimSun, Menlo, monospace; }}}}
+{stylesheet}
+body {{ margin: 1.5em; color: {foreground}; background-color: {background}; }}
+pre {{
+  margin: 0; overflow-x: auto; font-size: 14px; line-height: 1.5;
+  font-family: "Sarasa Mono SC", "Noto Sans Mono CJK SC", NSimSun, SimSun, Menlo, monospace;
+}}
+@media (max-width: 50em) {{
+  body {{ margin: 0.75em; }}
+  pre {{ font-size: 12px; }}
+}}
+@media print {{
+  @page {{ size: A4; margin: 12mm; }}
+  body {{ margin: 0; }}
+  pre {{ font-size: 9pt; line-height: 1.35; }}
+}}
 </style>
 </head>
 <body>
-<pre><code style="font-family: inherit">{{code}}</code></pre>
+<pre><code style="font-family: inherit">{code}</code></pre>
 </body>
 </html>
 """
@@ -54,23 +68,25 @@ def report(
     """Print the district's figures of a period, from the views in ClickHouse.
 
     A day is the district's own. Reviews and their categories are those that occurred in the period (bi_daily), cases
-    those opened in it, as they stand now, alerts those raised in it. Recurrence is counted by month: it is told of
-    periods of whole months.
+    those opened in it, as they stand now, alerts those raised in it; overdue are all cases opened by its end of which
+    a duty is. Recurrence is counted by month: it is told of periods of whole months.
 
     Example: haochaping report --from 2026-05-01 --to 2026-05-31 --html may.html
     """
     day_from, day_to = (moment.date() if moment else None for moment in (first, last))
     if day_from and day_to and day_from > day_to:
         raise HaochapingError(f"--from {day_from} is after --to {day_to}")
-    figures = _figures(load_settings(), day_from, day_to)
+    settings = load_settings()
+    figures = _figures(settings, day_from, day_to)
     days = figures.days()
     if not days:
         raise HaochapingError(f"there is nothing {_period(day_from, day_to)}: no review, no case, no alert")
     title = f"政务服务“好差评” · {day_from or days[0]} – {day_to or days[-1]}"
     console = Console(width=WIDTH, record=True)
     print_figures(console, figures, title)
+    console.print(f"制表 made {datetime.now(settings.zone):%Y-%m-%d %H:%M}", highlight=False)
     if html:
-        page = console.export_html(code_format=_PAGE.format(title=title))
+        page = console.export_html(code_format=_PAGE.replace("$title", title))
         try:
             html.write_text(page, "utf-8")
         except OSError as exc:
@@ -102,7 +118,7 @@ def _read(sink: Sink, settings: Settings, day_from: date | None, day_to: date | 
         rows["recurrence"] = None
     # What an alert of the period names may have happened long before.
     evidence = read_view(sink, "bi_cases", zone=settings.zone, limit=ALL).rows if period else rows["cases"]
-    return Figures(evidence=evidence, **rows)
+    return Figures(evidence=evidence, first=day_from, last=day_to, **rows)
 
 
 def _whole_months(day_from: date | None, day_to: date | None) -> bool:

@@ -70,9 +70,10 @@ def district(empty: House) -> House:
 
     alerts = [
         alert(1, "repeat_staff", "2026-05-01T00:00:00", review_ids=["before", "first", "gone"]),
-        alert(2, "repeat_staff", "2026-04-30T23:59:59", review_ids=["before"]),
-        alert(3, "callback_due", "2026-05-31T23:59:59"),
-        alert(4, "callback_due", "2026-06-01T00:00:00"),
+        alert(2, "repeat_staff", "2026-04-30T23:59:59", review_ids=["gone", "before"]),
+        alert(3, "callback_overdue", "2026-05-31T23:59:59"),
+        alert(4, "callback_overdue", "2026-06-01T00:00:00", state="resolved", resolution="done_late"),
+        alert(5, "callback_due_soon", "2026-05-31T20:00:00", severity="info"),
     ]
     facts = [
         fact(number, at(f"{day}T12:00:00") + timedelta(minutes=number), hall_id="H1", categories=["queue"])
@@ -87,16 +88,26 @@ def district(empty: House) -> House:
 
 
 def told(house: House, *arguments: str) -> str:
-    """What the report says."""
+    """What the report says, but for when it was made."""
     done = house.command("report", *arguments)
     assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+    text, made, _ = done.stdout.rpartition("制表 made ")
+    assert made
+    return text
 
 
 def figures(text: str) -> dict[str, str]:
     """The rows of its tables, by their first words."""
     lines = [re.split(r"\s{2,}", line.strip()) for line in text.splitlines() if line]
     return {name.split()[0]: " ".join(values) for name, *values in lines if values}
+
+
+def section(text: str, heading: str) -> str:
+    """A part of it, from its heading to the next empty line."""
+    _, found, rest = text.partition(f"\n{heading} · ")
+    assert found, f"{heading} is not there"
+    lines = rest.splitlines()[1:]
+    return "\n".join(line.rstrip() for line in lines[: [line.strip() for line in lines].index("")])
 
 
 def failure(house: House, *arguments: str, **settings: str) -> str:
@@ -115,23 +126,25 @@ def test_a_month_has_its_own_records_from_its_first_instant_to_its_last(district
     assert found["差评"] == "5"
     assert found["差评率"] == "5.000 %"
     assert found["三对应率"] == "50.0 %"
-    assert (found["立案"], found["核实不成立"]) == ("4", "1")
-    assert found["按期回访率"] == found["按期整改率"] == "50.0 % (1 of 2)"
+    assert (found["生成整改件"], found["核实不成立"]) == ("4", "1")
+    assert found["按期回访率"] == found["按期整改率"] == "50.0 % (1/2)"
     assert found["复发率"] == "75.0 %"
-    assert found["对账"] == "3 days differ!"
-    assert found["排队时间长"] == "queue 5 100 %"
+    assert found["对账"] == "3 天不一致 days differ!"
+    assert found["排队时间长"] == "Long queue 5 100 %"
     assert "title 1" in text and "title 2" not in text
     assert "说[before]" in text and "说[first]" in text, "an alert's reviews may be of any time"
-    assert "other alerts: callback_due 1" in text
+    assert found["回访逾期"] == "1 未解除 standing 1"
+    assert "callback_due_soon" not in text, "reminders are not for sending up"
 
 
 def test_without_a_period_everything_counts(district: House) -> None:
     text = told(district)
     assert "2026-04-30 – 2026-06-01" in text
     found = figures(text)
-    assert (found["评价总量"], found["差评"], found["立案"]) == ("1,200", "60", "6")
-    assert (found["按期回访率"], found["复发率"]) == ("75.0 % (3 of 4)", "80.0 %")
-    assert "title 1" in text and "title 2" in text and "callback_due 2" in text
+    assert (found["评价总量"], found["差评"], found["生成整改件"]) == ("1,200", "60", "6")
+    assert (found["按期回访率"], found["复发率"]) == ("75.0 % (3/4)", "80.0 %")
+    assert "title 1" in text and "title 2" in text
+    assert found["回访逾期"] == "2 未解除 standing 1, 逾期后完成 done late 1"
 
 
 @pytest.mark.parametrize(
@@ -157,10 +170,129 @@ def test_the_html_file_says_what_is_printed(district: House, tmp_path: Path) -> 
     text = told(district, *MONTH_OF_MAY, "--html", str(file))
     page = file.read_bytes().decode("utf-8")
     assert '<meta charset="UTF-8">' in page and 'lang="zh-CN"' in page
+    assert '<meta name="viewport" content="width=device-width' in page and "overflow-x: auto" in page
     assert "<title>政务服务“好差评” · 2026-05-01 – 2026-05-31</title>" in page
     assert text.strip() in unescape(re.sub("<[^>]+>", "", page))
     assert "http" not in page and "src=" not in page, "it can be read without a network"
     assert text == told(district, *MONTH_OF_MAY)
+
+
+def insert_cases(house: House, *cases: dict[str, Any]) -> None:
+    base = {"opened_at": at("2026-05-04T09:00:00"), "occurred_at": at("2026-05-04T09:00:00"), "state": "open"}
+    due = {"callback_due": at("2026-05-05T09:00:00"), "rectify_due": at("2026-05-09T09:00:00")}
+    with opened(house) as sink:
+        sink.insert("cases", rows("cases", *(base | due | each for each in cases)))
+
+
+def test_departments_are_told_and_those_beyond_a_page_are_added_up(empty: House) -> None:
+    cases = [
+        {"case_id": f"c{number}", "department_id": f"D{number:02}", "department_name": f"第{number:02}局"} | more
+        for number in range(17)
+        for more in ({"callback_on_time": 1, "rectify_on_time": 0},)
+    ]
+    untrue = {"state": "dismissed", "callback_on_time": 0}
+    more = [{"case_id": f"u{number}", "department_id": "D16", "department_name": "[新]局"} | untrue for number in "12"]
+    more += [{"case_id": f"v{number}", "department_id": "D98"} | untrue for number in "123"]
+    once = {"case_id": "twice", "department_id": "D16", "department_name": "[新]局", "callback_on_time": 0}
+    insert_cases(empty, *cases, *more, once | {"opened_at": at("2026-05-04T10:00:00")}, {"case_id": "nowhere"})
+    lines = section(told(empty), "各部门整改件").splitlines()[2:]
+    assert [line.split() for line in (lines[0], lines[1], lines[-1])] == [
+        ["[新]局", "4", "2", "1/2", "0/1"],  # those found untrue make no order, the newest name is told
+        ["部门不明", "unknown", "1", "0", "0/0", "0/0"],
+        ["其余", "4", "个部门", "the", "others", "6", "3", "3/3", "0/3"],
+    ]
+    assert len(lines) == 16
+
+
+def test_halls_stand_by_their_bad_reviews_that_were_not_found_untrue(empty: House) -> None:
+    base = {"dimension": "hall", "version": 1, "day": date(2026, 5, 4)}
+    cells = [
+        cell(**base, member_id="H1", member_name="一厅", reviews=100, bad=3),
+        cell(**base, member_id="H2", member_name="二厅", reviews=200, bad=2),
+        cell(**base, member_id="H3", member_name="三厅", reviews=300),
+        cell(**base, member_id="", reviews=10, bad=1),
+    ]
+    with opened(empty) as sink:
+        sink.insert("daily_cells", rows("daily_cells", *cells))
+    untrue = {"hall_id": "H1", "state": "dismissed"}
+    long_ago = {"occurred_at": at("2026-04-01T09:00:00")}  # its review is none of May's
+    late = {"opened_at": at("2026-06-01T09:00:00")}  # received in June, rated in May
+    insert_cases(
+        empty, {"case_id": "u1"} | untrue, {"case_id": "u2"} | untrue | late, {"case_id": "u3"} | untrue | long_ago
+    )
+    assert [line.split() for line in section(told(empty, *MONTH_OF_MAY), "差评最多的大厅").splitlines()[2:]] == [
+        ["二厅", "2", "0", "200", "1.000", "%"],
+        ["线上等非大厅", "no", "hall", "1", "0", "10", "10.000", "%"],
+        ["一厅", "3", "2", "100", "3.000", "%"],
+    ]
+
+
+def test_what_is_overdue_now_is_told_with_the_duty_and_since_when(empty: House) -> None:
+    place = {"department_name": "人社局", "hall_name": "石化中心"}
+    insert_cases(
+        empty,
+        {"case_id": "both", "callback_on_time": 0, "rectify_on_time": 0} | place,
+        {"case_id": "called late", "callback_on_time": 0, "called_back_at": at("2026-05-06T09:00:00")},
+        {"case_id": "waits", "callback_on_time": 1, "rectify_on_time": 0, "state": "called_back", "channel": "app"},
+        {"case_id": "done late", "rectify_on_time": 0, "state": "closed"},
+        {"case_id": "untrue", "callback_on_time": 0, "rectify_on_time": 0, "state": "dismissed"},
+        {"case_id": "undecided"},
+        {"case_id": "since April", "callback_on_time": 0, "opened_at": at("2026-04-01T09:00:00")}
+        | {"callback_due": at("2026-04-02T09:00:00"), "department_id": "D7"},
+        {"case_id": "of June", "callback_on_time": 0, "opened_at": at("2026-06-01T00:00:00")},
+    )
+    text = told(empty, *MONTH_OF_MAY)
+    assert [re.split(r"\s{2,}", line) for line in section(text, "目前逾期未办").splitlines()[2:]] == [
+        ["since April", "D7", "2026-04-02", "–"],
+        ["both", "人社局 石化中心", "2026-05-05", "2026-05-09"],
+        ["waits", "移动端", "–", "2026-05-09"],
+    ]
+    assert section(text, "同一人员再次被差评").strip() == "无 none"
+
+
+def test_of_many_overdue_cases_a_page_is_listed_and_all_are_counted(empty: House) -> None:
+    insert_cases(empty, *({"case_id": f"c{number:02}", "callback_on_time": 0} for number in range(20)))
+    lines = section(told(empty), "目前逾期未办").splitlines()
+    assert "c14" in lines[-2]
+    assert lines[-1].strip() == "共 20 个,此处列出前 15 个 the first 15 of 20"
+
+
+@pytest.mark.parametrize(
+    "untrue",
+    [
+        {"alert": {"resolution": "dismissed", "state": "resolved"}, "case": {}},
+        {"alert": {"resolution": "handled", "state": "resolved"}, "case": {"state": "dismissed"}},
+        {"alert": {"resolution": "handled", "state": "resolved", "review_ids": ["r"]}, "case": {}},
+    ],
+    ids=["dismissed", "dismissed after it was handled", "all before it dismissed after it was handled"],
+)
+def test_nobody_is_named_whose_review_was_found_untrue(empty: House, untrue: dict[str, Any]) -> None:
+    insert_cases(empty, {"case_id": "p"}, {"case_id": "r", "comment": "说王某", "staff_name": "王某"} | untrue["case"])
+    alert = {"alert_id": "repeat_staff:s:r", "kind": "repeat_staff", "severity": "critical", "case_id": "r"}
+    alert |= {"raised_at": at("2026-05-04T09:00:00"), "review_ids": ["p", "r"]}
+    alert |= {"title": "王某 90 天内第 2 条差评", "title_en": "王某: 2 bad reviews"}
+    with opened(empty) as sink:
+        sink.insert("alerts", rows("alerts", alert | untrue["alert"]))
+    text = told(empty)
+    assert "王某" not in text
+    assert "另有 1 条经核实不成立" in section(text, "同一人员再次被差评")
+
+
+def test_a_long_comment_is_cut_and_a_missing_one_is_said_in_words(empty: House) -> None:
+    insert_cases(
+        empty,
+        {"case_id": "long", "comment": "等\n了\x1b[31m" + "很" * 1900},
+        {"case_id": "ticked", "categories": ["queue", "slow"]},
+        {"case_id": "silent"},
+    )
+    alert = {"alert_id": "repeat_staff:s:r", "kind": "repeat_staff", "severity": "warning", "state": "firing"}
+    alert |= {"raised_at": at("2026-05-04T09:00:00"), "review_ids": ["long", "ticked", "silent"]}
+    with opened(empty) as sink:
+        sink.insert("alerts", rows("alerts", alert))
+    text = section(told(empty), "同一人员再次被差评")
+    assert text.count("很") == 120 - len("等 了 [31m") and "很…" in text and "\x1b" not in text
+    assert "〔排队时间长、办理速度慢〕" in text and "未留言 no comment" in text
+    assert "警告 warning" in text and "未解除 standing" in text
 
 
 def test_every_failure_is_one_clear_line(empty: House, tmp_path: Path) -> None:
