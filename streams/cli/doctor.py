@@ -2,11 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from functools import partial
+from typing import TypeVar
 
 import typer
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from sinks import open_sink
@@ -21,6 +23,8 @@ from streams.settings import PREFIX, Settings
 from streams.topics import Topics
 
 READ_TIMEOUT = 5  # seconds
+
+T = TypeVar("T")
 
 
 def doctor() -> None:
@@ -54,21 +58,15 @@ def _try(what: str, check: Callable[[], str]) -> int:
 
 async def _kafka(settings: Settings) -> int:
     names, asked = bound_topics(Topics.of(settings)), "broker"
-    running: int | None = None
     try:
         async with admin_client(settings) as admin:
             _say(True, f"broker: {settings.kafka_bootstrap} answers")
             asked = "topics"
             counts = await check_topics(admin, settings)
             ids = await topic_ids(admin, names)
-            losing: list[str] = []
-            if ids:  # no embedded broker, which answers neither question
-                losing = await not_compacted(admin, Topics.of(settings))
-                running = await members(admin, f"{settings.topic_prefix}haochaping")
-                typer.echo(f"-     workers: {running} in the group")
         known = await remembered_ids(settings, counts[Topics.of(settings).identity.name])
         check_ids(known, ids)
-        if losing:
+        if losing := await _ask(settings, lambda admin: not_compacted(admin, Topics.of(settings))):
             raise HaochapingError(
                 f"{', '.join(losing)}: Kafka deletes old records, and with them what workers remember; set "
                 "cleanup.policy=compact (kafka-configs --alter --add-config)"
@@ -78,7 +76,19 @@ async def _kafka(settings: Settings) -> int:
     same = ids.keys() & known.keys()
     anew = "none was made anew" if same.issuperset(names) else "no worker has remembered the ids of all of them yet"
     _say(True, f"topics: all {len(counts)} exist, counts that must agree do, and {anew}")
+    running = await _ask(settings, lambda admin: members(admin, f"{settings.topic_prefix}haochaping"))
+    if running is not None:
+        typer.echo(f"-     workers: {running} in the group")
     return await _lags(settings, counts, same, idle=running == 0)
+
+
+async def _ask(settings: Settings, question: Callable[[AIOKafkaAdminClient], Awaitable[T]]) -> T | None:
+    """None if the broker does not tell: the embedded one closes the connection on what it does not know."""
+    try:
+        async with admin_client(settings) as admin:
+            return await question(admin)
+    except HaochapingError:
+        return None
 
 
 async def _lags(settings: Settings, counts: Mapping[str, int], same: Set[str], *, idle: bool) -> int:
