@@ -6,7 +6,7 @@ Needs Debian's `chromium` (and `fonts-noto-cjk` to look at), and playwright from
 import re
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -439,6 +439,20 @@ async def test_rankings_and_recurrence(worker: Worker, open_board: Open) -> None
     halls = page.locator("#halls-list tbody th")
     await expect(halls).to_have_text(["石化", "朱泾", "非大厅渠道 no hall"])
     await expect(page.locator("#recurrence-chart li")).to_contain_text("25%")
+
+
+async def test_times_are_the_districts_whatever_zone_the_worker_tells_the_time_in(
+    worker: Worker, open_board: Open
+) -> None:
+    page = await open_board()
+    await expect(page.locator("#alerts-list .alert")).to_have_count(3)
+    worker.readiness |= {"clock": "wall", "now": datetime.now(UTC).isoformat(), "lag": 99}
+    await expect(page.locator("#lag")).to_contain_text("99", timeout=10_000)
+    clock = page.locator("#clock")
+    await expect(clock).not_to_have_text(await clock.text_content())  # it ticked after that answer
+    told = re.search(r"\d{4}-\S+ \S+", await clock.text_content() or "")
+    assert told is not None
+    assert abs(datetime.fromisoformat(told[0]).replace(tzinfo=CHINA) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 async def test_a_replay_counts_down_by_the_newest_time_in_its_data(worker: Worker, open_board: Open) -> None:
