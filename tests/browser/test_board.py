@@ -339,7 +339,7 @@ async def test_an_event_brings_a_new_alert_without_a_reload(worker: Worker, open
     worker.district.alerts.append(new)
     worker.events.publish("alert", new)
     await expect(page.locator('[data-alert="rectify_overdue:r8"]')).to_contain_text("差评整改逾期:朱泾")
-    assert await page.locator("#announcement").text_content() == "新告警：差评整改逾期:朱泾"
+    assert await page.locator("#announcement").text_content() == "新预警：差评整改逾期:朱泾"
     assert await page.evaluate("window.same")
     worker.district.alerts[1]["title"] = "窗口人员王某 90 天内第 3 次差评"
     worker.events.publish("alert", worker.district.alerts[1])
@@ -416,11 +416,28 @@ async def test_a_recovering_worker_and_a_view_that_fails_are_said_to(worker: Wor
     await expect(page.locator("#link")).to_contain_text("恢复中")
     await expect(page.locator("#lag")).to_contain_text("积压 41,000 条")
     worker.readiness = {"ready": True, "lag": 0, "idle": True}
-    await expect(page.locator("#trouble")).to_contain_text("bi_cases", timeout=15_000)
-    await expect(page.locator("#trouble")).to_contain_text("the database does not answer")
+    await expect(page.locator("#trouble")).to_contain_text("读取失败：差评办理 bi_cases", timeout=15_000)
+    await expect(page.locator("#trouble [lang=en]")).to_contain_text("the database does not answer")
+    await expect(page.locator("#link")).to_contain_text("读取失败")
+    await expect(figure(page, "reviews")).not_to_have_text("…")  # of what was read
+    await expect(figure(page, "callback")).to_have_text("…")
+    await expect(page.locator("#cases-list")).to_be_empty()
     worker.broken.clear()
     await expect(page.locator("#trouble")).to_be_hidden(timeout=15_000)
+    await expect(page.locator("#link")).to_contain_text("实时 live")
     await expect(page.locator("#cases-list .case")).to_have_count(2)
+
+
+async def test_nothing_is_said_of_data_that_have_not_come(worker: Worker, open_board: Open) -> None:
+    worker.broken = dict.fromkeys(["bi_daily", "bi_alerts", "bi_recurrence"], "the database does not answer")
+    page = await open_board(tolerate="503")
+    await expect(page.locator("#trouble")).to_contain_text("每日评价 bi_daily")
+    await expect(page.locator("#trouble")).to_contain_text("复发率 bi_recurrence")
+    await expect(page.locator("#cases-list .case")).to_have_count(2)
+    for drawn in ("#trend-chart", "#recurrence-chart", "#alerts-list", "#halls-list", "#categories-list"):
+        await expect(page.locator(drawn)).to_be_empty()
+    await expect(figure(page, "bad")).to_have_text("…")
+    await expect(figure(page, "callback")).to_have_text("75.0%")
 
 
 async def test_no_review_yet(worker: Worker, open_board: Open) -> None:
@@ -432,13 +449,6 @@ async def test_no_review_yet(worker: Worker, open_board: Open) -> None:
     await expect(figure(page, "callback")).to_have_text("—")
 
 
-async def test_a_worker_without_category_trend_has_a_board(worker: Worker, open_board: Open) -> None:
-    del worker.district.views["bi_category_trend"]
-    page = await open_board(tolerate="400")
-    await expect(page.locator('#categories-list [data-member="attitude"]')).to_contain_text("态度差")
-    await expect(page.locator("#trouble")).to_be_hidden()
-
-
 async def test_rankings_and_recurrence(worker: Worker, open_board: Open) -> None:
     page = await open_board()
     attitude = page.locator('#categories-list [data-member="attitude"]')
@@ -447,6 +457,42 @@ async def test_rankings_and_recurrence(worker: Worker, open_board: Open) -> None
     halls = page.locator("#halls-list tbody th")
     await expect(halls).to_have_text(["石化", "朱泾", "非大厅渠道 no hall"])
     await expect(page.locator("#recurrence-chart li")).to_contain_text("25%")
+
+
+async def test_a_rise_is_marked_in_its_own_week_only(worker: Worker, open_board: Open) -> None:
+    rise = worker.district.views["bi_category_trend"][0]
+    rise["week"] = str(date.fromisoformat(rise["week"]) - timedelta(days=7))  # the newest there is, yet over
+    page = await open_board()
+    await expect(page.locator('#categories-list [data-member="attitude"]')).to_contain_text("态度差")
+    await expect(page.locator("#link")).to_contain_text("实时 live")
+    await expect(page.locator("#categories-list .rise")).to_have_count(0)
+    rise["week"] = str(date.fromisoformat(rise["week"]) + timedelta(days=7))
+    worker.events.publish("bad_review", {})
+    await expect(page.locator("#categories-list .rise")).to_have_count(1, timeout=10_000)
+
+
+async def test_figures_tell_the_dismissed_and_expect_no_window_of_online_reviews(
+    worker: Worker, open_board: Open
+) -> None:
+    days = len(worker.district.days)
+    unmatched = {"window": 90, "qr": 0, "web": 100}  # of 700, 200 and 100: every online review
+    for row in worker.district.daily["channel"]:
+        row["three_match"] -= unmatched[row["member_id"]]
+    for row in worker.district.daily["district"]:
+        row["three_match"] -= 190
+    page = await open_board()
+    matched = page.locator("[data-figure=three-match]")
+    await expect(matched.locator(".note")).to_have_text(f"厅内渠道未对应 {90 * days} unmatched")
+    await expect(matched.locator(".value")).to_have_text("90.0%")
+    bad = page.locator("[data-figure=bad] .note")
+    await expect(bad).to_have_count(1)
+    worker.district.cases[0] |= {"state": "dismissed", "dismissed_at": worker.district.at(-1)}
+    worker.district.cases[0]["occurred_at"] = f"{worker.district.days[0]}T00:00:00+08:00"
+    worker.events.publish("case", worker.district.cases[0])
+    await expect(bad.last).to_have_text("其中核实不成立 1 条 dismissed")
+    for panel in ("categories", "halls"):
+        await expect(page.locator(f".panel.{panel} > header")).to_contain_text("含核实不成立")
+    await expect(page.locator(".panel.recurrence")).to_contain_text("按“类别·条”计")
 
 
 async def test_times_are_the_districts_whatever_zone_the_worker_tells_the_time_in(

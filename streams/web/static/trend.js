@@ -9,7 +9,7 @@ const LEFT = 44;
 const RIGHT = 8;
 
 let unit = "day";
-let days = [];
+let days = null; // until they have been read
 let columns = [];
 let at = null; // the column read out
 
@@ -55,6 +55,7 @@ function weeks() {
 }
 
 function draw() {
+  if (days === null) return;
   const parent = byId("trend-chart");
   const width = Math.floor(parent.clientWidth);
   columns = unit === "week" ? weeks() : days;
