@@ -631,6 +631,16 @@ async def test_a_tablet_shows_a_few_and_the_keyboard_goes_on_where_the_rest_begi
         await expect(shown.nth(6)).to_be_focused()
 
 
+async def test_the_months_of_a_year_are_all_named(worker: Worker, open_board: Open) -> None:
+    first, last = date(worker.district.now.year - 1, 12, 1), date(worker.district.now.year, 11, 30)
+    days = [str(first + timedelta(days=ago)) for ago in range((last - first).days + 1)]
+    worker.district.daily["district"] = [worker.district.daily_row(day, "district", "all", "", 9, 1) for day in days]
+    page = await open_board()
+    await page.get_by_role("button", name="近 12 个月").click()
+    names = page.locator("#trend-chart svg > text.scale").filter(has_text=re.compile("[月年]"))
+    await expect(names).to_have_text(["12月", f"{last.year}年", *(f"{month}月" for month in range(2, 12))])
+
+
 async def test_a_replay_counts_down_by_the_newest_time_in_its_data(worker: Worker, open_board: Open) -> None:
     worker.district = District(datetime(2025, 8, 31, 17, 58, tzinfo=CHINA))
     worker.district.alerts[2]["detected_at"] = worker.district.at(0)
@@ -650,10 +660,16 @@ async def test_the_chart_is_read_out_by_arrow_keys_and_switches_to_weeks(worker:
     await expect(chart).to_have_attribute("aria-label", re.compile("每周评价与差评"))
 
 
-@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800), (1920, 1080)])
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (820, 1180), (1280, 800), (1920, 1080)])
 async def test_nothing_is_wider_than_the_screen(worker: Worker, open_board: Open, width: int, height: int) -> None:
+    months = worker.district.views["bi_recurrence"]
+    row, year = months[0] | {"bad": 60, "recurrences": 27}, worker.district.now.year
+    months[:] = [row | {"month": f"{year}-{month:02d}-01"} for month in range(1, 13)]
     page = await open_board(width=width, height=height)
     await expect(page.locator("#alerts-list .alert")).to_have_count(3)
     assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    spare = "node => node.closest('.panel').getBoundingClientRect().right - node.getBoundingClientRect().right"
+    for newest in ("#trend-chart svg", "#recurrence-chart li:last-child"):
+        assert await page.locator(newest).evaluate(spare) > 0
     if width == 1920:  # a wall shows all at once
         assert await page.evaluate("document.documentElement.scrollHeight") == height

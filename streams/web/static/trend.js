@@ -63,7 +63,7 @@ function draw() {
     parent.replaceChildren(h("p", { class: "nothing" }, "暂无数据 ", en("no data yet")));
     return;
   }
-  const spare = Math.max(-70, parent.clientHeight - 44 - total()); // the panel's height is given, the bands share it
+  const spare = Math.max(-70, parent.clientHeight - 30 - total()); // the panel's height is given, the bands share it
   const tall = { ...HEIGHT, bad: HEIGHT.bad + Math.floor(spare * 0.55), reviews: HEIGHT.reviews + Math.floor(spare * 0.45) };
   const step = (width - LEFT - RIGHT) / columns.length;
   const badFoot = tall.head + tall.bad;
@@ -128,16 +128,19 @@ function band(field, top, height, step, width) {
 
 function months(foot, step) {
   const marks = [];
-  let free = LEFT;
+  let free = 0;
   columns.forEach(({ day }, number) => {
     const first = number === 0 || day.slice(0, 7) !== columns[number - 1].day.slice(0, 7);
     const x = LEFT + number * step;
     if (!first) return;
     marks.push(svg("line", { class: "axis", x1: x, x2: x, y1: foot, y2: foot + 4 }));
-    const text = day.slice(5, 7) === "01" || number === 0 ? `${day.slice(0, 4)}年${Number(day.slice(5, 7))}月` : `${Number(day.slice(5, 7))}月`;
-    if (x < free || x > LEFT + step * columns.length - 24) return;
-    marks.push(svg("text", { class: "scale", x: x + 2, y: foot + 15 }, text));
-    free = x + text.length * 9 + 8;
+    // A month's width holds no year as well, so a January within is its year; the readout has the years of all.
+    const text = day.slice(5, 7) === "01" && number > 0 ? `${day.slice(0, 4)}年` : `${Number(day.slice(5, 7))}月`;
+    const wide = text.length * 6 + 6;
+    const from = Math.min(x + 2, LEFT + step * columns.length - wide); // the last month may have begun today
+    if (from < free) return;
+    marks.push(svg("text", { class: "scale", x: from, y: foot + 15 }, text));
+    free = from + wide;
   });
   return marks;
 }
