@@ -631,6 +631,22 @@ async def test_a_tablet_shows_a_few_and_the_keyboard_goes_on_where_the_rest_begi
         await expect(shown.nth(6)).to_be_focused()
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1920, 1080)])
+async def test_paper_holds_all_that_lists_hold(worker: Worker, open_board: Open, width: int, height: int) -> None:
+    district = worker.district
+    district.alerts[:] = [district.alert(f"callback_overdue:r{number}", hours=-number) for number in range(1, 30)]
+    page = await open_board(width=width, height=height)
+    await expect(page.locator("#alerts-list .alert")).to_have_count(29)
+    await page.emulate_media(media="print", color_scheme="dark")
+    hidden = "node => node.scrollHeight - node.clientHeight"
+    assert await page.locator("#alerts-list").evaluate(hidden) <= 1
+    assert await page.locator("body").evaluate(hidden) <= 1
+    style = "(node, name) => getComputedStyle(node).getPropertyValue(name)"
+    assert await page.locator("#alerts-list .alert").first.evaluate(style, "break-inside") == "avoid"
+    assert await page.locator(".ranking .bar").first.evaluate(style, "print-color-adjust") == "exact"
+    assert await page.locator("h1").evaluate(style, "color") == "rgb(31, 95, 191)"  # of the light theme
+
+
 async def test_the_months_of_a_year_are_all_named(worker: Worker, open_board: Open) -> None:
     first, last = date(worker.district.now.year - 1, 12, 1), date(worker.district.now.year, 11, 30)
     days = [str(first + timedelta(days=ago)) for ago in range((last - first).days + 1)]

@@ -89,7 +89,7 @@ function draw() {
     read(Math.min(columns.length - 1, Math.max(0, (at ?? columns.length) + moves[event.key])));
   };
   const picture = svg("svg", {
-    width, height: foot + tall.foot, role: "img", tabindex: 0, "aria-label": label(),
+    width, height: foot + tall.foot, viewBox: `0 0 ${width} ${foot + tall.foot}`, role: "img", tabindex: 0, "aria-label": label(),
     pointermove: pointed, pointerdown: pointed, pointerleave: () => read(null), keydown: pressed,
   },
     mark,
