@@ -6,7 +6,7 @@ Needs Debian's `chromium` (and `fonts-noto-cjk` to look at), and playwright from
 import re
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,11 @@ class District:
                 for hall, name, reviews, bad in (("h1", "石化", 400, 1), ("h2", "朱泾", 500, 0), ("", "", 100, 0))
             ],
             "category": [self.daily_row(self.days[-1], "category", "attitude", "态度差", 2, 2)],
+            "channel": [
+                self.daily_row(day, "channel", channel, "", reviews, 0)
+                for day in self.days
+                for channel, reviews in (("window", 700), ("qr", 200), ("web", 100))
+            ],
         }
         self.cases = [
             self.case("r1", hours=-60, state="closed", called=-55, rectified=-20, replied=-20),
@@ -80,6 +85,7 @@ class District:
             ),
         ]
         month = {"month": f"{self.days[-1][:7]}-01"}
+        monday = str(self.now.date() - timedelta(days=self.now.weekday()))
         self.views: dict[str, list[Json]] = {
             "bi_cases": self.cases,
             "bi_alerts": self.alerts,
@@ -95,7 +101,7 @@ class District:
                 month | {"hall_id": "h1", "hall_name": "石化", "category": "queue", "bad": 4, "recurrences": 1}
             ],
             "bi_category_trend": [
-                {"week": "2026-01-05", "category": "attitude", "bad": 6, "share": 0.5, "expected": 1.2, "p": 0.001}
+                {"week": monday, "category": "attitude", "bad": 6, "share": 0.5, "expected": 1.2, "p": 0.001}
             ],
         }
 
@@ -124,6 +130,7 @@ class District:
             "state": "open",
             "callback_on_time": None if called is None and hours > -24 else called is not None,
             "rectify_on_time": None if rectified is None else True,
+            "department_name": "人社局",
             "hall_name": "石化街道社区事务受理服务中心",
             "window_name": "3 号窗口",
             "staff_name": "王某",
@@ -283,6 +290,7 @@ async def test_firing_alerts_come_gravest_first_with_their_reviews(worker: Worke
     page = await open_board()
     alerts = page.locator("#alerts-list .alert")
     await expect(alerts).to_have_count(3)
+    await expect(page.locator("#alerts-count .badge")).to_have_text(["严重 2 critical", "提醒 1 reminder"])
     severities = await alerts.evaluate_all("nodes => nodes.map((node) => node.dataset.severity)")
     assert severities == ["critical", "critical", "info"]
     repeat = page.locator('[data-alert="repeat_staff:s1:r2"]')
@@ -331,7 +339,7 @@ async def test_an_event_brings_a_new_alert_without_a_reload(worker: Worker, open
     worker.district.alerts.append(new)
     worker.events.publish("alert", new)
     await expect(page.locator('[data-alert="rectify_overdue:r8"]')).to_contain_text("差评整改逾期:朱泾")
-    assert await page.locator("#announcement").text_content() == "新告警：差评整改逾期:朱泾"
+    assert await page.locator("#announcement").text_content() == "新预警：差评整改逾期:朱泾"
     assert await page.evaluate("window.same")
     worker.district.alerts[1]["title"] = "窗口人员王某 90 天内第 3 次差评"
     worker.events.publish("alert", worker.district.alerts[1])
@@ -408,27 +416,37 @@ async def test_a_recovering_worker_and_a_view_that_fails_are_said_to(worker: Wor
     await expect(page.locator("#link")).to_contain_text("恢复中")
     await expect(page.locator("#lag")).to_contain_text("积压 41,000 条")
     worker.readiness = {"ready": True, "lag": 0, "idle": True}
-    await expect(page.locator("#trouble")).to_contain_text("bi_cases", timeout=15_000)
-    await expect(page.locator("#trouble")).to_contain_text("the database does not answer")
+    await expect(page.locator("#trouble")).to_contain_text("读取失败：差评办理 bi_cases", timeout=15_000)
+    await expect(page.locator("#trouble [lang=en]")).to_contain_text("the database does not answer")
+    await expect(page.locator("#link")).to_contain_text("读取失败")
+    await expect(figure(page, "reviews")).not_to_have_text("…")  # of what was read
+    await expect(figure(page, "callback")).to_have_text("…")
+    await expect(page.locator("#cases-list")).to_be_empty()
     worker.broken.clear()
     await expect(page.locator("#trouble")).to_be_hidden(timeout=15_000)
+    await expect(page.locator("#link")).to_contain_text("实时 live")
     await expect(page.locator("#cases-list .case")).to_have_count(2)
 
 
+async def test_nothing_is_said_of_data_that_have_not_come(worker: Worker, open_board: Open) -> None:
+    worker.broken = dict.fromkeys(["bi_daily", "bi_alerts", "bi_recurrence"], "the database does not answer")
+    page = await open_board(tolerate="503")
+    await expect(page.locator("#trouble")).to_contain_text("每日评价 bi_daily")
+    await expect(page.locator("#trouble")).to_contain_text("复发率 bi_recurrence")
+    await expect(page.locator("#cases-list .case")).to_have_count(2)
+    for drawn in ("#trend-chart", "#recurrence-chart", "#alerts-list", "#halls-list", "#categories-list"):
+        await expect(page.locator(drawn)).to_be_empty()
+    await expect(figure(page, "bad")).to_have_text("…")
+    await expect(figure(page, "callback")).to_have_text("75.0%")
+
+
 async def test_no_review_yet(worker: Worker, open_board: Open) -> None:
-    worker.district.daily = {"district": [], "hall": [], "category": []}
+    worker.district.daily = {dimension: [] for dimension in worker.district.daily}
     worker.district.views = {view: [] for view in worker.district.views}
     page = await open_board()
     await expect(page.locator("#empty")).to_contain_text("还没有评价")
-    await expect(page.locator("#alerts-list")).to_contain_text("目前没有告警")
+    await expect(page.locator("#alerts-list")).to_contain_text("目前没有预警")
     await expect(figure(page, "callback")).to_have_text("—")
-
-
-async def test_a_worker_without_category_trend_has_a_board(worker: Worker, open_board: Open) -> None:
-    del worker.district.views["bi_category_trend"]
-    page = await open_board(tolerate="400")
-    await expect(page.locator('#categories-list [data-member="attitude"]')).to_contain_text("态度差")
-    await expect(page.locator("#trouble")).to_be_hidden()
 
 
 async def test_rankings_and_recurrence(worker: Worker, open_board: Open) -> None:
@@ -439,6 +457,204 @@ async def test_rankings_and_recurrence(worker: Worker, open_board: Open) -> None
     halls = page.locator("#halls-list tbody th")
     await expect(halls).to_have_text(["石化", "朱泾", "非大厅渠道 no hall"])
     await expect(page.locator("#recurrence-chart li")).to_contain_text("25%")
+
+
+async def test_a_rise_is_marked_in_its_own_week_only(worker: Worker, open_board: Open) -> None:
+    rise = worker.district.views["bi_category_trend"][0]
+    rise["week"] = str(date.fromisoformat(rise["week"]) - timedelta(days=7))  # the newest there is, yet over
+    page = await open_board()
+    await expect(page.locator('#categories-list [data-member="attitude"]')).to_contain_text("态度差")
+    await expect(page.locator("#link")).to_contain_text("实时 live")
+    await expect(page.locator("#categories-list .rise")).to_have_count(0)
+    rise["week"] = str(date.fromisoformat(rise["week"]) + timedelta(days=7))
+    worker.events.publish("bad_review", {})
+    await expect(page.locator("#categories-list .rise")).to_have_count(1, timeout=10_000)
+
+
+async def test_figures_tell_the_dismissed_and_expect_no_window_of_online_reviews(
+    worker: Worker, open_board: Open
+) -> None:
+    days = len(worker.district.days)
+    unmatched = {"window": 90, "qr": 0, "web": 100}  # of 700, 200 and 100: every online review
+    for row in worker.district.daily["channel"]:
+        row["three_match"] -= unmatched[row["member_id"]]
+    for row in worker.district.daily["district"]:
+        row["three_match"] -= 190
+    page = await open_board()
+    matched = page.locator("[data-figure=three-match]")
+    await expect(matched.locator(".note")).to_have_text(f"厅内渠道未对应 {90 * days} unmatched")
+    await expect(matched.locator(".value")).to_have_text("90.0%")
+    bad = page.locator("[data-figure=bad] .note")
+    await expect(bad).to_have_count(1)
+    worker.district.cases[0] |= {"state": "dismissed", "dismissed_at": worker.district.at(-1)}
+    worker.district.cases[0]["occurred_at"] = f"{worker.district.days[0]}T00:00:00+08:00"
+    worker.events.publish("case", worker.district.cases[0])
+    await expect(bad.last).to_have_text("其中核实不成立 1 条 dismissed")
+    for panel in ("categories", "halls"):
+        await expect(page.locator(f".panel.{panel} > header")).to_contain_text("含核实不成立")
+    await expect(page.locator(".panel.recurrence")).to_contain_text("按“类别·条”计")
+
+
+async def test_times_are_the_districts_whatever_zone_the_worker_tells_the_time_in(
+    worker: Worker, open_board: Open
+) -> None:
+    page = await open_board()
+    await expect(page.locator("#alerts-list .alert")).to_have_count(3)
+    worker.readiness |= {"clock": "wall", "now": datetime.now(UTC).isoformat(), "lag": 99}
+    await expect(page.locator("#lag")).to_contain_text("99", timeout=10_000)
+    clock = page.locator("#clock")
+    await expect(clock).not_to_have_text(await clock.text_content())  # it ticked after that answer
+    told = re.search(r"\d{4}-\S+ \S+", await clock.text_content() or "")
+    assert told is not None
+    assert abs(datetime.fromisoformat(told[0]).replace(tzinfo=CHINA) - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def evening(worker: Worker) -> District:
+    """A replay at 20:00, so that what ends today and what ends tomorrow are known."""
+    worker.district = District(datetime(2025, 8, 20, 20, tzinfo=CHINA))
+    worker.district.alerts[2]["detected_at"] = worker.district.at(0)  # now, by the data
+    worker.readiness["clock"] = "event"
+    return worker.district
+
+
+async def test_open_cases_say_what_is_late_and_what_ends_today(worker: Worker, open_board: Open) -> None:
+    district = evening(worker)
+    midnight = district.case("r5", hours=-44, called=-40)
+    midnight["rectify_due"] = district.at(4)  # 24:00
+    # called back late, rectified late; rectification ends in two hours; and tomorrow
+    district.cases[1:] = [
+        district.case("r6", hours=-130, called=-120),
+        district.case("r3", hours=-30),
+        midnight,
+        district.case("r4", hours=-118, called=-100),
+        district.case("r2", hours=-2),
+    ]
+    page = await open_board()
+    counts = page.locator("#cases-count .badge")
+    await expect(counts).to_have_text(
+        ["回访逾期 1 callbacks overdue", "整改逾期 1 rectifying overdue", "今日到期 2 due today", "5 件 open"]
+    )
+    rows = page.locator("#cases-list > li")
+    await expect(rows).to_have_count(8)
+    assert await rows.evaluate_all("nodes => nodes.map((node) => node.dataset.case ?? node.textContent)") == [
+        "逾期 overdue 2 件", "r6", "r3", "今日到期 due today 2 件", "r4", "r5", "其余 later 1 件", "r2"
+    ]  # fmt: skip
+    await expect(page.locator('[data-case="r5"] .duties')).to_contain_text("08-20 24:00 到期 due")
+    await expect(page.locator('[data-case="r5"] .meta')).to_contain_text("人社局")
+
+
+async def test_alerts_come_by_deadline_and_what_ends_today_before_warnings(worker: Worker, open_board: Open) -> None:
+    district = evening(worker)
+    again = "repeat_category:h1:queue"
+    hall: Json = {"hall_id": "h1", "category": "queue", "severity": "warning"}
+    district.cases[1:] = [
+        district.case("r2", hours=-2, window_name="5 号窗口"),
+        district.case("r4", hours=-118),
+        district.case("r7", hours=-98),
+    ]
+    district.alerts[:] = [
+        district.alert("rectify_due_soon:r7", hours=-2, case_id="r7", review_ids=["r7"], severity="info"),
+        district.alert("rectify_due_soon:r4", hours=-3, case_id="r4", review_ids=["r4"], severity="info"),
+        district.alert("trend:queue:2025-W34", hours=-1, severity="warning"),
+        district.alert(f"{again}:r2", hours=-2, review_ids=["r2"], **hall),
+        district.alert(f"{again}:r1", hours=-60, review_ids=["r1"], **hall),
+        district.alert("repeat_staff:s1:r2", hours=-2, review_ids=["r1", "r2"], window_id="w5", cause="process"),
+        district.alert("callback_overdue:r3", hours=-6, detected_at=district.at(0)),
+        district.alert("callback_overdue:r8", hours=-30),
+    ]
+    page = await open_board()
+    alerts = page.locator("#alerts-list .alert")
+    await expect(alerts).to_have_count(7)
+    assert await alerts.evaluate_all("nodes => nodes.map((node) => node.dataset.alert)") == [
+        "callback_overdue:r8",
+        "callback_overdue:r3",
+        "repeat_staff:s1:r2",
+        "rectify_due_soon:r4",  # in two hours
+        f"{again}:r2",
+        "trend:queue:2025-W34",
+        "rectify_due_soon:r7",  # tomorrow
+    ]
+    await expect(page.locator(f'[data-alert="{again}:r2"]')).to_contain_text("另有 1 条同类预警未解除")
+    await expect(page.locator("#alerts-count")).to_contain_text("警告 2")
+    repeat = page.locator('[data-alert="repeat_staff:s1:r2"]')
+    await expect(repeat.locator(".kind")).to_contain_text(
+        "5 号窗口 本条：流程问题 this one: process", use_inner_text=True
+    )
+    await repeat.locator("summary").click()
+    await expect(repeat.locator(".reviews li").last).to_contain_text("石化街道社区事务受理服务中心 · 5 号窗口")
+
+
+async def test_nobody_is_blamed_for_a_queue(worker: Worker, open_board: Open) -> None:
+    back: Json = {"relapsed": True, "clean_days": 5, "staff_id": "s1"}
+    worker.district.cases[0] |= back | {"cause": "process"}
+    worker.district.cases[1] |= back | {"cause": "conduct"}
+    worker.district.cases[2] |= back | {"cause": "process", "relapsed": False}
+    worker.district.alerts[1]["review_ids"] = ["r1", "r2", "r3"]
+    page = await open_board()
+    repeat = page.locator('[data-alert="repeat_staff:s1:r2"]')
+    await expect(repeat.locator(".cause")).to_have_text("本条：人员服务 this one: conduct")
+    await repeat.locator("summary").click()
+    process, conduct, clean = (repeat.locator(".reviews li").nth(at) for at in range(3))
+    await expect(process).to_contain_text("整改 5 天后又有同类差评")
+    await expect(process.locator(".relapsed")).to_have_count(0)
+    await expect(conduct.locator(".relapsed")).to_contain_text("整改 5 天后同一人员又有同类差评")
+    await expect(clean).not_to_contain_text("同一人员")
+
+
+async def test_a_long_comment_is_four_lines_until_it_is_unfolded(worker: Worker, open_board: Open) -> None:
+    worker.district.cases[2]["comment"] = "等了一个多小时" * 60
+    page = await open_board()
+    long = page.locator('[data-case="r3"]')
+    lines = "node => Math.round(node.clientHeight / parseFloat(getComputedStyle(node).lineHeight))"
+    assert await long.locator("blockquote").evaluate(lines) == 4
+    await expect(page.locator('[data-case="r2"] .unfold')).to_be_hidden()
+    await long.get_by_role("button", name="展开 more").click()
+    assert await long.locator("blockquote").evaluate(lines) > 4
+    worker.district.cases[2]["extended_at"] = worker.district.at(0)
+    worker.events.publish("case", worker.district.cases[2])
+    await expect(long).to_contain_text("已延期")
+    await expect(long.get_by_role("button", name="收起 less")).to_be_visible()  # as its reader left it
+
+
+async def test_a_tablet_shows_a_few_and_the_keyboard_goes_on_where_the_rest_begins(
+    worker: Worker, open_board: Open
+) -> None:
+    district = worker.district
+    district.cases[:] = [district.case(f"r{number}", hours=-30 - number / 100) for number in range(20, 0, -1)]
+    district.alerts[:] = [district.alert(f"callback_overdue:r{number}", hours=-number) for number in range(20, 0, -1)]
+    page = await open_board(width=820, height=1180)
+    for name, rows in (("alerts", ".alert"), ("cases", ".case")):
+        shown = page.locator(f"#{name}-list {rows}")
+        await expect(shown).to_have_count(6)
+        await page.locator(f"#{name}-list .more button").press("Enter")
+        await expect(shown).to_have_count(20)
+        await expect(shown.nth(6)).to_be_focused()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1920, 1080)])
+async def test_paper_holds_all_that_lists_hold(worker: Worker, open_board: Open, width: int, height: int) -> None:
+    district = worker.district
+    district.alerts[:] = [district.alert(f"callback_overdue:r{number}", hours=-number) for number in range(1, 30)]
+    page = await open_board(width=width, height=height)
+    await expect(page.locator("#alerts-list .alert")).to_have_count(29)
+    await page.emulate_media(media="print", color_scheme="dark")
+    hidden = "node => node.scrollHeight - node.clientHeight"
+    assert await page.locator("#alerts-list").evaluate(hidden) <= 1
+    assert await page.locator("body").evaluate(hidden) <= 1
+    style = "(node, name) => getComputedStyle(node).getPropertyValue(name)"
+    assert await page.locator("#alerts-list .alert").first.evaluate(style, "break-inside") == "avoid"
+    assert await page.locator(".ranking .bar").first.evaluate(style, "print-color-adjust") == "exact"
+    assert await page.locator("h1").evaluate(style, "color") == "rgb(31, 95, 191)"  # of the light theme
+
+
+async def test_the_months_of_a_year_are_all_named(worker: Worker, open_board: Open) -> None:
+    first, last = date(worker.district.now.year - 1, 12, 1), date(worker.district.now.year, 11, 30)
+    days = [str(first + timedelta(days=ago)) for ago in range((last - first).days + 1)]
+    worker.district.daily["district"] = [worker.district.daily_row(day, "district", "all", "", 9, 1) for day in days]
+    page = await open_board()
+    await page.get_by_role("button", name="近 12 个月").click()
+    names = page.locator("#trend-chart svg > text.scale").filter(has_text=re.compile("[月年]"))
+    await expect(names).to_have_text(["12月", f"{last.year}年", *(f"{month}月" for month in range(2, 12))])
 
 
 async def test_a_replay_counts_down_by_the_newest_time_in_its_data(worker: Worker, open_board: Open) -> None:
@@ -460,10 +676,16 @@ async def test_the_chart_is_read_out_by_arrow_keys_and_switches_to_weeks(worker:
     await expect(chart).to_have_attribute("aria-label", re.compile("每周评价与差评"))
 
 
-@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800), (1920, 1080)])
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (820, 1180), (1280, 800), (1920, 1080)])
 async def test_nothing_is_wider_than_the_screen(worker: Worker, open_board: Open, width: int, height: int) -> None:
+    months = worker.district.views["bi_recurrence"]
+    row, year = months[0] | {"bad": 60, "recurrences": 27}, worker.district.now.year
+    months[:] = [row | {"month": f"{year}-{month:02d}-01"} for month in range(1, 13)]
     page = await open_board(width=width, height=height)
     await expect(page.locator("#alerts-list .alert")).to_have_count(3)
     assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    spare = "node => node.closest('.panel').getBoundingClientRect().right - node.getBoundingClientRect().right"
+    for newest in ("#trend-chart svg", "#recurrence-chart li:last-child"):
+        assert await page.locator(newest).evaluate(spare) > 0
     if width == 1920:  # a wall shows all at once
         assert await page.evaluate("document.documentElement.scrollHeight") == height

@@ -5,12 +5,7 @@ const TIMEOUT = 15_000;
 /** Browser's clock → worker's clock, in milliseconds: an office computer may be minutes wrong. */
 export let skew = 0;
 
-export class ApiError extends Error {
-  constructor(status, message) {
-    super(message);
-    this.status = status; // 0: no answer
-  }
-}
+export class ApiError extends Error {}
 
 async function get(path) {
   const abort = new AbortController();
@@ -28,7 +23,7 @@ async function get(path) {
     }
     return { status: response.status, body };
   } catch {
-    throw new ApiError(0, abort.signal.aborted ? "timeout" : "no answer");
+    throw new ApiError(abort.signal.aborted ? "timeout" : "no answer");
   } finally {
     clearTimeout(timer);
   }
@@ -38,14 +33,14 @@ async function get(path) {
 export async function view(name, parameters = {}) {
   const { status, body } = await get(`api/views/${name}?${new URLSearchParams(parameters)}`);
   if (status === 200 && Array.isArray(body)) return body;
-  throw new ApiError(status, body?.error ?? `HTTP ${status}`);
+  throw new ApiError(body?.error ?? `HTTP ${status}`);
 }
 
 /** `{ready, lag, idle, clock, now, lead_hours}`; not being ready is an answer, not an error. */
 export async function readiness() {
   const { status, body } = await get("readyz");
   if (body && typeof body.ready === "boolean") return body;
-  throw new ApiError(status, `HTTP ${status}`);
+  throw new ApiError(`HTTP ${status}`);
 }
 
 /**

@@ -11,8 +11,9 @@ import { sum, whole } from "./numbers.js";
 import { setUpRankings, showCategories, showHalls } from "./rankings.js";
 import { showRecurrence } from "./recurrence.js";
 import { Refresher } from "./refresh.js";
-import { local } from "./time.js";
+import { local, today } from "./time.js";
 import { setUpTrend, showTrend } from "./trend.js";
+import * as words from "./words.js";
 
 const EVERYTHING = 100_000; // a view's own limit is 1000
 
@@ -23,34 +24,36 @@ const POLL = 5000;
 const UNTOLD = 15_000; // of good reviews, and of what another worker of the group did, no event tells
 
 const clock = new Clock();
-const data = { days: [], category: [], hall: [], alerts: [], cases: [], months: [], recurrence: [], weeks: [] };
+/** Rows of the views; null until they have been read. */
+const data = { days: null, channel: null, category: null, alerts: null, cases: null, months: null, recurrence: null, weeks: null };
 let period = "year";
 
 // --- what is counted ---------------------------------------------------------------------------------------------
 
 /** The first day of the period, by the newest day there is: this year, or twelve months with the running one. */
 function firstDay() {
-  const newest = data.days.length > 0 ? data.days[data.days.length - 1].day : local(clock.now()).slice(0, 10);
+  const newest = data.days?.[data.days.length - 1]?.day ?? today(clock.now());
   const [year, month] = newest.split("-").map(Number);
   if (period === "year") return `${year}-01-01`;
   return month === 12 ? `${year}-01-01` : `${year - 1}-${String(month + 1).padStart(2, "0")}-01`;
 }
 
-const within = (rows, field) => rows.filter((row) => row[field].slice(0, 7) >= firstDay().slice(0, 7));
+const within = (rows, field) => rows && rows.filter((row) => row[field].slice(0, 7) >= firstDay().slice(0, 7));
 
 // --- drawing -----------------------------------------------------------------------------------------------------
 
-const casesById = () => new Map(data.cases.map((row) => [row.case_id, row]));
+const casesById = () => new Map((data.cases ?? []).map((row) => [row.case_id, row]));
 
-const drawAlerts = () => showAlerts(data.alerts, casesById(), clock.now(), drawAlerts);
+const drawAlerts = () => data.alerts && showAlerts(data.alerts, casesById(), clock.now(), drawAlerts);
 const drawCases = () => showCases(data.cases, clock.now(), drawCases);
-const drawCategories = () => showCategories(data.category, sum(within(data.days, "day"), "bad"), data.weeks);
+const drawCategories = () => data.category && data.days
+  && showCategories(data.category, sum(within(data.days, "day"), "bad"), data.weeks ?? [], clock.now());
 
 function drawPeriod() {
   const days = within(data.days, "day");
-  showFigures(days, within(data.months, "month"), data.cases);
-  showTrend(days);
-  showRecurrence(within(data.recurrence, "month"));
+  showFigures({ days, channels: within(data.channel, "day"), months: within(data.months, "month"), cases: data.cases });
+  if (days) showTrend(days);
+  if (data.recurrence) showRecurrence(within(data.recurrence, "month"));
   drawCategories();
 }
 
@@ -63,16 +66,17 @@ function drawClock() {
 
 // --- reading -----------------------------------------------------------------------------------------------------
 
-const troubles = new Map();
+const troubles = new Map(); // view and dimension → [view, error]
 
 /** Read one view; say on the board when it cannot be read, and keep what was read before. */
 async function read(name, parameters, take) {
+  const which = `${name} ${parameters.dimension}`;
   try {
     take(await view(name, { limit: EVERYTHING, ...parameters }));
-    troubles.delete(name);
+    troubles.delete(which);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    troubles.set(name, error.status === 0 ? "无应答 no answer" : error.message);
+    troubles.set(which, [name, error.message]);
     throw error;
   } finally {
     showState();
@@ -84,17 +88,19 @@ const readers = {
     const before = firstDay();
     data.days = rows.sort((a, b) => (a.day < b.day ? -1 : 1));
     if (rows.length > 0) clock.seeDay(rows[rows.length - 1].day);
-    loaded = true;
-    if (firstDay() !== before) touch("category", "hall"); // the first answer, or a new year
+    if (firstDay() !== before) touch("channel", "category", "hall"); // the first answer, or a new year
     drawPeriod();
   }), LIVE),
+  channel: new Refresher(() => read("bi_daily", { dimension: "channel", day_from: firstDay() }, (rows) => {
+    data.channel = rows;
+    drawPeriod();
+  }), HEAVY),
   category: new Refresher(() => read("bi_daily", { dimension: "category", day_from: firstDay() }, (rows) => {
     data.category = rows.sort((a, b) => (a.day < b.day ? -1 : 1));
     drawCategories();
   }), HEAVY),
   hall: new Refresher(() => read("bi_daily", { dimension: "hall", day_from: firstDay() }, (rows) => {
-    data.hall = rows.sort((a, b) => (a.day < b.day ? -1 : 1));
-    showHalls(data.hall);
+    showHalls(rows.sort((a, b) => (a.day < b.day ? -1 : 1)));
   }), HEAVY),
   alerts: new Refresher(() => read("bi_alerts", {}, (rows) => {
     data.alerts = rows;
@@ -116,27 +122,17 @@ const readers = {
     data.recurrence = rows;
     drawPeriod();
   }), HEAVY),
-  weeks: new Refresher(readWeeks, HEAVY),
-};
-
-/** A worker may not have this view: then there are no marks, and it is not asked again. */
-let hasWeeks = true;
-
-async function readWeeks() {
-  if (!hasWeeks) return;
-  try {
-    data.weeks = await view("bi_category_trend", { limit: EVERYTHING });
+  weeks: new Refresher(() => read("bi_category_trend", {}, (rows) => {
+    data.weeks = rows;
     drawCategories();
-  } catch (error) {
-    if (error.status === 400 || error.status === 404) hasWeeks = false;
-  }
-}
+  }), HEAVY),
+};
 
 const touch = (...names) => names.forEach((name) => readers[name].touch());
 const touchAll = () => Object.values(readers).forEach((reader) => reader.hurry());
 
 const TOUCHED = {
-  bad_review: ["days", "category", "hall", "recurrence", "weeks"],
+  bad_review: ["days", "channel", "category", "hall", "recurrence", "weeks"],
   alert: ["alerts"],
   case: ["cases", "months"],
 };
@@ -146,12 +142,12 @@ const TOUCHED = {
 let streaming = null; // null until the stream has opened or failed for the first time
 let answer = null; // of /readyz; null: none
 let asked = false; // whether there is or could have been an answer
-let loaded = false; // whether the district's days have been read
 
 const LINKS = {
   connecting: ["正在连接", "connecting"],
   live: ["实时", "live"],
   recovering: ["恢复中", "recovering"],
+  failing: ["读取失败，自动重试", "reading fails, retrying"],
   deaf: ["实时中断，自动重连", "no live events, retrying"],
   away: ["已断开，自动重连", "disconnected, retrying"],
 };
@@ -160,6 +156,7 @@ function linkState() {
   if (!asked) return "connecting";
   if (!answer) return "away";
   if (!answer.ready) return "recovering";
+  if (troubles.size > 0) return "failing";
   return { true: "live", false: "deaf", null: "connecting" }[streaming];
 }
 
@@ -172,29 +169,30 @@ function showState() {
   }
   const lag = answer?.lag;
   byId("lag").replaceChildren(
-    "积压 ", lag === null || lag === undefined ? "—" : `${whole(lag)} 条`, " ", en(answer?.idle ? "lag · idle" : "lag"));
+    `积压 ${lag === null || lag === undefined ? "—" : `${whole(lag)} 条`}${answer?.idle ? " · 空闲" : ""} `, en(answer?.idle ? "lag · idle" : "lag"));
   byId("lag").dataset.behind = String((lag ?? 0) > 10_000);
   showTrouble(link);
-  document.body.dataset.state = loaded ? (data.days.length > 0 ? "full" : "empty") : troubles.size > 0 || link === "away" ? "error" : "loading";
+  document.body.dataset.state = link === "away" || troubles.size > 0 ? "error" : !data.days ? "loading" : data.days.length > 0 ? "full" : "empty";
   byId("empty").hidden = document.body.dataset.state !== "empty" || !answer?.ready;
 }
 
 function showTrouble(link) {
   const box = byId("trouble");
-  const [view, why] = troubles.entries().next().value ?? [];
-  let words = null;
+  let told = null;
   if (link === "away") {
-    words = ["连不上工作进程，正在自动重试；页面上是断开前的数据。", "The worker does not answer; retrying. What is shown is from before."];
+    told = ["连不上工作进程，正在自动重试；页面上是断开前的数据。", "The worker does not answer; retrying. What is shown is from before."];
   } else if (link === "recovering") {
-    words = ["工作进程正在恢复状态或等待数据库，数据可能不全。", "The worker is recovering its state or waiting for its database."];
-  } else if (view) {
-    words = [`读取 ${view} 失败（${why}），正在自动重试。`, `Reading ${view} failed; retrying.`];
+    told = ["工作进程正在恢复状态或等待数据库，数据可能不全。", "The worker is recovering its state or waiting for its database."];
+  } else if (troubles.size > 0) {
+    const failed = [...new Map(troubles.values())];
+    const names = failed.map(([name]) => words.view(name).join(" "));
+    told = [`读取失败：${names.join("、")}；正在自动重试，显示的是此前的数据。`, `Retrying; what is shown is from before. ${failed[0][1]}`];
   }
-  const text = words?.join() ?? "";
+  const text = told?.join() ?? "";
   if (box.dataset.text === text) return;
   box.dataset.text = text;
-  box.hidden = !words;
-  box.replaceChildren(...(words ? both(words) : []));
+  box.hidden = !told;
+  box.replaceChildren(...(told ? both(told) : []));
 }
 
 async function poll() {
@@ -216,12 +214,12 @@ async function poll() {
 // --- from here on ----------------------------------------------------------------------------------------------
 
 function announce(alert) {
-  if (alert.state === "firing" && alert.severity !== "info") byId("announcement").textContent = `新告警：${alert.title}`;
+  if (alert.state === "firing" && alert.severity !== "info") byId("announcement").textContent = `新预警：${alert.title}`;
 }
 
 choice(byId("period"), [["year", ["今年以来", "this year"]], ["months", ["近 12 个月", "12 months"]]], period, (chosen) => {
   period = chosen;
-  touch("category", "hall");
+  touch("channel", "category", "hall");
   drawPeriod();
 });
 setUpAlerts(() => drawAlerts());

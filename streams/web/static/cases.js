@@ -1,59 +1,86 @@
 // Open cases, by the deadline that comes first: call back within a day, rectify and reply within five.
 
+import { comment } from "./comment.js";
 import { countdown } from "./countdown.js";
-import { both, byId, en, h, reconcile, SHORT } from "./dom.js";
+import { both, byId, en, h, moreRow, reconcile, SHORT } from "./dom.js";
 import { categoryTags } from "./reviews.js";
-import { instant, stamp } from "./time.js";
+import { deadline, instant, lastDay, stamp, today } from "./time.js";
 import * as words from "./words.js";
 
-let everything = false;
+const PARTS = { late: ["逾期", "overdue"], today: ["今日到期", "due today"], rest: ["其余", "later"] };
 
-/** Something is still to be done: also where a case was rectified and replied to, yet nobody called back. */
-const isOpen = (row) => row.state !== "dismissed" && (row.state !== "closed" || !row.called_back_at);
+let everything = false;
 
 /** A database's false may be a 0. */
 const missed = (onTime) => onTime === false || onTime === 0;
 
 const rectified = (row) => row.rectified_at && row.replied_at;
 
-/** The next deadline nobody has met. */
-const nextDue = (row) =>
-  Math.min(row.called_back_at ? Infinity : instant(row.callback_due), rectified(row) ? Infinity : instant(row.rectify_due));
+/** What is still to be done, the earlier deadline first: also a callback where all else was done without one. */
+const duties = (row) => (row.state === "dismissed" ? [] : [
+  { step: "callback", due: instant(row.callback_due), done: row.called_back_at },
+  { step: "rectify", due: instant(row.rectify_due), done: rectified(row) },
+]).filter((duty) => !duty.done).sort((a, b) => a.due - b.due);
+
+const partOf = ({ due }, now) => (due < now ? "late" : lastDay(due) === today(now) ? "today" : "rest");
 
 export function showCases(cases, now, again) {
-  const open = cases.filter(isOpen).sort((a, b) => nextDue(a) - nextDue(b) || (a.case_id < b.case_id ? -1 : 1));
+  const open = cases
+    .map((row) => ({ row, duties: duties(row) }))
+    .filter((each) => each.duties.length > 0)
+    .sort((a, b) => a.duties[0].due - b.duties[0].due || (a.row.case_id < b.row.case_id ? -1 : 1));
   document.body.dataset.open = String(open.length); // the layout heeds it
-  byId("cases-count").replaceChildren(open.length > 0 ? h("span", { class: "badge" }, `${open.length} 件 `, en("open")) : "");
-  const rows = everything ? [...open] : open.slice(0, SHORT);
+  showCounts(open.flatMap((each) => each.duties), open.length, now);
+  const shown = everything ? open : open.slice(0, SHORT);
+  const rows = Object.keys(PARTS).flatMap((part) => {
+    const within = ({ duties: [first] }) => partOf(first, now) === part;
+    const found = shown.filter(within).map(({ row }) => row);
+    return found.length > 0 ? [{ case_id: `part:${part}`, part, count: open.filter(within).length }, ...found] : [];
+  });
   if (open.length === 0) rows.push({ case_id: "none" });
-  else if (open.length > rows.length) rows.push({ case_id: "more", more: open.length });
-  const more = () => {
+  else if (open.length > shown.length) rows.push({ case_id: "more", more: open.length });
+  const list = byId("cases-list");
+  const all = () => {
     everything = true;
     again();
   };
   reconcile(
-    byId("cases-list"),
+    list,
     rows,
     (row) => row.case_id,
     (row) => JSON.stringify([row, new Date(now).getFullYear()]),
     (row) => {
       if (row.case_id === "none") return h("li", { class: "nothing" }, both(["没有待办差评", "no open case"]));
-      if (row.more) return h("li", { class: "more" }, h("button", { type: "button", click: more }, `显示全部 ${row.more} 件 `, en("show all")));
-      return item(row, now);
+      if (row.part) return h("li", { class: "part", "data-part": row.part }, both(PARTS[row.part]), ` ${row.count} 件`);
+      return row.more ? moreRow(list, `显示全部 ${row.more} 件`, all) : item(row, now);
     },
   );
 }
 
+/** Duties that are late or end today, and how many cases there are; a case may have two late duties. */
+function showCounts(open, cases, now) {
+  const of = (part, step) => open.filter((duty) => partOf(duty, now) === part && duty.step.includes(step)).length;
+  const badge = ([chinese, english], count, severity) =>
+    h("span", { class: "badge", "data-severity": count > 0 && severity }, `${chinese} ${count} `, en(english));
+  byId("cases-count").replaceChildren(...(cases === 0 ? [] : [
+    badge(["回访逾期", "callbacks overdue"], of("late", "callback"), "critical"),
+    badge(["整改逾期", "rectifying overdue"], of("late", "rectify"), "critical"),
+    badge(["今日到期", "due today"], of("today", ""), "warning"),
+    h("span", { class: "badge" }, `${cases} 件 `, en("open")),
+  ]));
+}
+
 function item(row, now) {
   const place = words.place(row);
-  const what = [row.service_name || row.service_id, row.staff_name || row.staff_id].filter(Boolean);
+  const what = [row.department_name || row.department_id, row.service_name || row.service_id, row.staff_name || row.staff_id]
+    .filter((part) => part && !place.includes(part));
   return h("li", { class: "case", "data-case": row.case_id },
     h("div", { class: "story" },
       h("h3", null, place.length > 0 ? place.join(" · ") : both(words.channel(row.channel))),
       h("p", { class: "meta" },
         h("time", { datetime: row.occurred_at }, stamp(row.occurred_at, now)), " · ", both(words.rating(row.rating)),
         what.length > 0 && ` · ${what.join(" · ")}`, " ", h("code", null, row.case_id)),
-      row.comment && h("blockquote", null, row.comment),
+      comment(row.comment),
       categoryTags(row.categories)),
     h("dl", { class: "duties" },
       duty(["回访", "callback"], "callback", row.called_back_at, row.callback_on_time, row.callback_due, now),
@@ -69,7 +96,7 @@ function duty(name, which, doneAt, onTime, due, now, note = null) {
         ? h("span", { class: "countdown", "data-pace": missed(onTime) ? "late" : "done" },
           missed(onTime) ? "逾期完成 " : "已完成 ", en(missed(onTime) ? "done late" : "done"))
         : countdown(due, which, now),
-      h("span", { class: "by" }, doneAt ? stamp(doneAt, now) : `${stamp(due, now)} 到期`),
+      h("span", { class: "by" }, doneAt ? stamp(doneAt, now) : [deadline(due, now), " ", both(["到期", "due"])]),
       note && h("span", { class: "by" }, both(note))),
   );
 }

@@ -5,7 +5,7 @@
 // would be neither days old nor of the future.
 
 import { skew } from "./api.js";
-import { instant, midnight } from "./time.js";
+import { instant, learnOffset, midnight } from "./time.js";
 
 const MINUTE = 60_000;
 const DAY = 1440 * MINUTE;
@@ -45,7 +45,9 @@ export class Clock {
     this.#see([readiness.now]);
   }
 
+  /** Cases and alerts come newest first, so the offset is today's. */
   seeCases(cases) {
+    learnOffset(cases[0]?.opened_at);
     cases.forEach((row) => this.#see(CASE_TIMES.map((name) => row[name])));
     this.#undecided = Math.min(
       ...cases.flatMap((row) => [undecided(row, "callback"), undecided(row, "rectify")]).filter((at) => !Number.isNaN(at)),
@@ -53,6 +55,7 @@ export class Clock {
   }
 
   seeAlerts(alerts) {
+    learnOffset(alerts[0]?.raised_at);
     alerts.forEach((row) => this.#see(ALERT_TIMES.map((name) => row[name])));
   }
 

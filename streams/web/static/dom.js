@@ -66,6 +66,24 @@ function keepOpen(before, after) {
   after.querySelectorAll("details").forEach((details, at) => {
     details.open = opened[at]?.open ?? details.open;
   });
+  const unfolded = before.querySelectorAll(".unfold");
+  after.querySelectorAll(".unfold").forEach((button, at) => {
+    if (unfolded[at]?.getAttribute("aria-expanded") === "true") button.click();
+  });
+}
+
+/**
+ * The last row of a list that shows not all; `all()` draws all. The keyboard goes on at the first row that was not
+ * there before, else at the beginning of the page.
+ */
+export function moreRow(list, chinese, all) {
+  const row = h("li", { class: "more" }, h("button", { type: "button", click: () => {
+    const at = [...list.children].indexOf(row);
+    all();
+    list.children[at].tabIndex = -1;
+    list.children[at].focus({ preventScroll: true });
+  } }, both([chinese, "show all"])));
+  return row;
 }
 
 /** A row of buttons of which one is pressed. `options`: [[value, [Chinese, English]], …] */
@@ -83,5 +101,5 @@ export function choice(parent, options, value, changed) {
   parent.replaceChildren(...buttons);
 }
 
-/** How many rows a list shows before one asks for all: a phone scrolls the page, not the list. */
-export const SHORT = window.matchMedia("(max-width: 700px)").matches ? 6 : 60;
+/** How many rows a list shows before one asks for all: a phone or a tablet scrolls the page, not the list. */
+export const SHORT = window.matchMedia("(max-width: 999px)").matches ? 6 : 60;

@@ -1,46 +1,73 @@
 // The row of figures a leader asks for first.
 
-import { byId, en, h } from "./dom.js";
+import { both, byId, h } from "./dom.js";
 import { percent, sum, whole } from "./numbers.js";
 
-/** `days`: bi_daily of the district in the period; `months`: bi_timeliness in the period; `cases`: all bi_cases. */
-export function showFigures(days, months, cases) {
-  const reviews = sum(days, "reviews");
-  const bad = sum(days, "bad");
-  const matched = sum(days, "three_match");
-  const called = duty(months, cases, "called_back_on_time", "callback");
-  const rectified = duty(months, cases, "rectified_on_time", "rectify");
-  const last = days[days.length - 1];
-  const week = days.slice(-7);
+/** Reviews from a hall name a window; online nobody is to expect one. */
+const IN_HALLS = ["window", "kiosk", "qr"];
+
+/**
+ * `days`: bi_daily of the district in the period; `channels`: the same by channel; `months`: bi_timeliness in the
+ * period; `cases`: all bi_cases. What has not been read yet is null, and its figures say so.
+ */
+export function showFigures({ days, channels, months, cases }) {
   byId("figures").replaceChildren(
-    figure("reviews", "评价总量", "reviews", whole(reviews), last ? `最近一天 ${whole(last.reviews)}` : "", last ? "last day" : ""),
-    figure("bad", "差评数", "bad reviews", whole(bad), `近 7 天 ${whole(sum(week, "bad"))}`, "last 7 days"),
-    figure("bad-rate", "差评率", "bad share", percent(bad, reviews), `近 7 天 ${percent(sum(week, "bad"), sum(week, "reviews"))}`, "last 7 days"),
-    figure("three-match", "三对应率", "fully matched", percent(matched, reviews), `未对应 ${whole(reviews - matched)}`, "unmatched", matched < reviews),
-    figure("callback", "按期回访率", "on-time callback", percent(called.kept, called.of), `${whole(called.kept)} / ${whole(called.of)} 件`, "cases", called.kept < called.of),
-    figure("rectify", "按期整改率", "on-time rectifying", percent(rectified.kept, rectified.of), `${whole(rectified.kept)} / ${whole(rectified.of)} 件`, "cases", rectified.kept < rectified.of),
+    figure("reviews", ["评价总量", "reviews"], days && volume(days)),
+    figure("bad", ["差评数", "bad reviews"], days && badOnes(days, cases ?? [])),
+    figure("bad-rate", ["差评率", "bad share"], days && badShare(days)),
+    figure("three-match", ["三对应率", "fully matched"], channels && matching(channels)),
+    figure("callback", ["按期回访率", "on-time callback"], months && cases && kept(months, cases, "called_back_on_time", "callback")),
+    figure("rectify", ["按期整改率", "on-time rectifying"], months && cases && kept(months, cases, "rectified_on_time", "rectify")),
   );
 }
 
-function figure(name, chinese, english, value, note, noteEnglish, poor = false) {
+function figure(name, title, shown) {
+  const { value, notes, poor } = shown ?? { value: "…", notes: [] };
   return h("div", { class: "figure", "data-figure": name, "data-poor": poor },
-    h("h3", null, chinese, " ", en(english)),
+    h("h3", null, both(title)),
     h("p", { class: "value" }, value),
-    h("p", { class: "note" }, note, " ", en(noteEnglish)),
+    notes.map((note) => h("p", { class: "note" }, both(note))),
   );
+}
+
+const lastWeek = (days) => days.slice(-7);
+
+function volume(days) {
+  const last = days[days.length - 1];
+  return { value: whole(sum(days, "reviews")), notes: last ? [[`最近一天 ${whole(last.reviews)}`, "last day"]] : [] };
+}
+
+/** What was rated, also what was found untrue: so says bi_daily, so add up all panels. */
+function badOnes(days, cases) {
+  const dismissed = cases.filter((each) => each.state === "dismissed" && each.occurred_at >= days[0]?.day).length;
+  const notes = [[`近 7 天 ${whole(sum(lastWeek(days), "bad"))}`, "last 7 days"]];
+  if (dismissed > 0) notes.push([`其中核实不成立 ${whole(dismissed)} 条`, "dismissed"]);
+  return { value: whole(sum(days, "bad")), notes };
+}
+
+function badShare(days) {
+  const share = (some) => percent(sum(some, "bad"), sum(some, "reviews"));
+  return { value: share(days), notes: [[`近 7 天 ${share(lastWeek(days))}`, "last 7 days"]] };
+}
+
+function matching(channels) {
+  const rows = channels.filter((row) => IN_HALLS.includes(row.member_id));
+  const [reviews, matched] = [sum(rows, "reviews"), sum(rows, "three_match")];
+  return { value: percent(matched, reviews), notes: [[`厅内渠道未对应 ${whole(reviews - matched)}`, "unmatched"]], poor: matched < reviews };
 }
 
 /**
  * Months and departments added up. A rate is of the cases decided so far, so its base is had back from the rate; where
  * that is 0, the cases decided are counted.
  */
-function duty(months, cases, kept, step) {
+function kept(months, cases, field, step) {
   const base = (row) => {
     const rate = row[`${step}_rate`];
-    if (rate > 0) return Math.round(row[kept] / rate);
+    if (rate > 0) return Math.round(row[field] / rate);
     return rate === 0 ? cases.filter((each) => belongs(each, row) && isDecided(each[`${step}_on_time`])).length : 0;
   };
-  return { kept: sum(months, kept), of: months.reduce((total, row) => total + base(row), 0) };
+  const [inTime, of] = [sum(months, field), months.reduce((total, row) => total + base(row), 0)];
+  return { value: percent(inTime, of), notes: [[`${whole(inTime)} / ${whole(of)} 件`, "cases"]], poor: inTime < of };
 }
 
 const belongs = (each, row) =>

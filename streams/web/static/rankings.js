@@ -2,6 +2,7 @@
 
 import { both, byId, choice, en, h } from "./dom.js";
 import { percent, sum, whole } from "./numbers.js";
+import { monday, today } from "./time.js";
 import * as words from "./words.js";
 
 let order = "bad";
@@ -29,13 +30,13 @@ function members(rows) {
 }
 
 /**
- * `rows`: bi_daily by category; `bad`: all bad reviews of the period; `weeks`: bi_category_trend, perhaps none.
+ * `rows`: bi_daily by category; `bad`: all bad reviews of the period; `weeks`: bi_category_trend; `now`, the board's.
  * A review may complain of several things, so shares may add up to more than one.
  */
-export function showCategories(rows, bad, weeks) {
+export function showCategories(rows, bad, weeks, now) {
   const ranked = members(rows).filter((each) => each.bad > 0 && each.id).sort((a, b) => b.bad - a.bad);
   const most = ranked[0]?.bad ?? 1;
-  const rising = risingNow(weeks);
+  const rising = risingNow(weeks, now);
   byId("categories-list").replaceChildren(ranked.length === 0 ? nothing() : h("table", { class: "ranking" },
     head(["原因", "what"], ["差评", "bad"], ["占全部差评", "of all bad"]),
     h("tbody", null, ranked.map((each) => h("tr", { "data-member": each.id },
@@ -46,10 +47,10 @@ export function showCategories(rows, bad, weeks) {
   ));
 }
 
-/** Categories improbably many in the newest week. */
-function risingNow(weeks) {
-  const newest = weeks.reduce((latest, row) => (row.week > latest ? row.week : latest), "");
-  return new Map(weeks.filter((row) => row.week === newest && row.p !== null && row.p < 0.01 && row.bad >= 5).map((row) => [row.category, row]));
+/** Categories improbably many this week; the newest of the data may be long over. */
+function risingNow(weeks, now) {
+  const week = monday(today(now));
+  return new Map(weeks.filter((row) => row.week === week && row.p !== null && row.p < 0.01 && row.bad >= 5).map((row) => [row.category, row]));
 }
 
 const riseMark = (row) => h("span", { class: "rise", title: `p = ${Number(row.p).toPrecision(2)}` },

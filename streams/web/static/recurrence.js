@@ -1,4 +1,4 @@
-// 复发率: of a month's bad reviews, how many were of a kind their hall had had within the window before.
+// 复发率: of what a month's bad reviews complain about, how much their hall had had within the window before.
 
 import { both, byId, en, h } from "./dom.js";
 import { percent } from "./numbers.js";

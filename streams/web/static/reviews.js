@@ -1,5 +1,6 @@
 // The bad reviews behind an alert, and where each stands.
 
+import { comment } from "./comment.js";
 import { both, en, h } from "./dom.js";
 import { stamp } from "./time.js";
 import * as words from "./words.js";
@@ -20,20 +21,27 @@ export function reviewList(ids, cases, now) {
     return h("li", null,
       h("p", { class: "meta" },
         h("time", { datetime: row.occurred_at }, stamp(row.occurred_at, now)), " · ",
+        words.place(row).map((part) => `${part} · `),
         both(words.rating(row.rating)), " · ", row.service_name || row.service_id || words.channel(row.channel)[0],
         " · ", both(STATES[row.state] ?? [row.state, ""]), " ", h("code", null, id)),
-      row.comment && h("blockquote", null, row.comment),
+      comment(row.comment),
       row.measure && h("p", { class: "measure" }, "措施 ", en("measure"), "：", row.measure),
       outcome(row),
     );
   }));
 }
 
-/** Whether rectification held for the person concerned; nothing where it cannot be told yet. */
-function outcome({ staff_id: staff, relapsed, clean_days: clean }) {
+/**
+ * Whether rectification held, which is told of the person; nothing where it cannot be told yet. A queue is nobody's
+ * fault, and who served there may sit elsewhere by now: of such a case only that the like was said again.
+ */
+function outcome({ staff_id: staff, cause, relapsed, clean_days: clean }) {
   if (!staff || clean === null || clean === undefined) return null;
-  if (relapsed) return h("p", { class: "relapsed" }, `整改 ${clean} 天后同一人员又有同类差评 `, en(`again after ${clean} d`));
-  return clean > 0 && h("p", { class: "measure" }, `整改后 ${clean} 天，同一人员无同类差评 `, en(`none of the kind for ${clean} d since`));
+  const personal = cause === "conduct" || cause === "mixed";
+  if (relapsed) {
+    return h("p", { class: personal ? "relapsed" : "again" }, `整改 ${clean} 天后${personal ? "同一人员" : ""}又有同类差评 `, en(`again after ${clean} d`));
+  }
+  return personal && clean > 0 && h("p", { class: "measure" }, `整改后 ${clean} 天，同一人员无同类差评 `, en(`none of the kind for ${clean} d since`));
 }
 
 /** Labels of what a review complains about. */

@@ -1,16 +1,19 @@
-// Instants and spans as people read them. Times are shown in the offset the worker gave them, the district's own:
+// Instants and spans as people read them. Times are shown in the district's offset, which those of the views have:
 // a reader's computer may be set to another zone.
 
 const DAY = 86_400_000;
 
-let offset = null; // minutes east of UTC, once a time has told
+let offset = null; // minutes east of UTC, once a view has told
 
 /** Milliseconds of an RFC 3339 time; NaN for anything else. */
 export function instant(text) {
-  if (!text) return NaN;
+  return text ? Date.parse(text) : NaN;
+}
+
+/** Learn the offset from a time of a view. */
+export function learnOffset(text) {
   const zone = /([+-])(\d\d):?(\d\d)$/.exec(text);
   if (zone) offset = (zone[1] === "-" ? -1 : 1) * (Number(zone[2]) * 60 + Number(zone[3]));
-  return Date.parse(text);
 }
 
 /** `YYYY-MM-DDTHH:MM:SS` in local time. */
@@ -25,13 +28,25 @@ export function midnight(day) {
   return utc - (offset ?? -new Date(utc).getTimezoneOffset()) * 60_000;
 }
 
+/** The local day, `YYYY-MM-DD`. */
+export const today = (now) => local(now).slice(0, 10);
+
+/** The last day one may meet a deadline on: one at midnight ends the day before. */
+export const lastDay = (due) => today(due - 1);
+
 /** `2026-05-12 09:30`, without the year if it is this one. */
 export function stamp(text, now) {
   const at = instant(text);
-  if (Number.isNaN(at)) return "";
-  const full = local(at).replace("T", " ").slice(0, 16);
-  return full.slice(0, 4) === local(now).slice(0, 4) ? full.slice(5) : full;
+  return Number.isNaN(at) ? "" : withoutYear(local(at).replace("T", " ").slice(0, 16), now);
 }
+
+/** A deadline the same way: one at midnight is 24:00 of its last day. */
+export function deadline(text, now) {
+  const due = instant(text);
+  return local(due).endsWith("T00:00:00") ? withoutYear(`${lastDay(due)} 24:00`, now) : stamp(text, now);
+}
+
+const withoutYear = (text, now) => (text.slice(0, 4) === local(now).slice(0, 4) ? text.slice(5) : text);
 
 /** A length of time in its two largest units: [Chinese, English]. */
 export function span(milliseconds) {
@@ -53,3 +68,6 @@ export const plusDays = (day, count) => new Date(Date.parse(`${day}T00:00:00Z`) 
 
 /** 1 Monday … 7 Sunday. */
 export const weekday = (day) => new Date(`${day}T00:00:00Z`).getUTCDay() || 7;
+
+/** The Monday of a day's week. */
+export const monday = (day) => plusDays(day, 1 - weekday(day));

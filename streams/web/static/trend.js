@@ -9,7 +9,7 @@ const LEFT = 44;
 const RIGHT = 8;
 
 let unit = "day";
-let days = [];
+let days = null; // until they have been read
 let columns = [];
 let at = null; // the column read out
 
@@ -55,6 +55,7 @@ function weeks() {
 }
 
 function draw() {
+  if (days === null) return;
   const parent = byId("trend-chart");
   const width = Math.floor(parent.clientWidth);
   columns = unit === "week" ? weeks() : days;
@@ -62,7 +63,7 @@ function draw() {
     parent.replaceChildren(h("p", { class: "nothing" }, "暂无数据 ", en("no data yet")));
     return;
   }
-  const spare = Math.max(-70, parent.clientHeight - 44 - total()); // the panel's height is given, the bands share it
+  const spare = Math.max(-70, parent.clientHeight - 30 - total()); // the panel's height is given, the bands share it
   const tall = { ...HEIGHT, bad: HEIGHT.bad + Math.floor(spare * 0.55), reviews: HEIGHT.reviews + Math.floor(spare * 0.45) };
   const step = (width - LEFT - RIGHT) / columns.length;
   const badFoot = tall.head + tall.bad;
@@ -88,7 +89,7 @@ function draw() {
     read(Math.min(columns.length - 1, Math.max(0, (at ?? columns.length) + moves[event.key])));
   };
   const picture = svg("svg", {
-    width, height: foot + tall.foot, role: "img", tabindex: 0, "aria-label": label(),
+    width, height: foot + tall.foot, viewBox: `0 0 ${width} ${foot + tall.foot}`, role: "img", tabindex: 0, "aria-label": label(),
     pointermove: pointed, pointerdown: pointed, pointerleave: () => read(null), keydown: pressed,
   },
     mark,
@@ -127,16 +128,19 @@ function band(field, top, height, step, width) {
 
 function months(foot, step) {
   const marks = [];
-  let free = LEFT;
+  let free = 0;
   columns.forEach(({ day }, number) => {
     const first = number === 0 || day.slice(0, 7) !== columns[number - 1].day.slice(0, 7);
     const x = LEFT + number * step;
     if (!first) return;
     marks.push(svg("line", { class: "axis", x1: x, x2: x, y1: foot, y2: foot + 4 }));
-    const text = day.slice(5, 7) === "01" || number === 0 ? `${day.slice(0, 4)}年${Number(day.slice(5, 7))}月` : `${Number(day.slice(5, 7))}月`;
-    if (x < free || x > LEFT + step * columns.length - 24) return;
-    marks.push(svg("text", { class: "scale", x: x + 2, y: foot + 15 }, text));
-    free = x + text.length * 9 + 8;
+    // A month's width holds no year as well, so a January within is its year; the readout has the years of all.
+    const text = day.slice(5, 7) === "01" && number > 0 ? `${day.slice(0, 4)}年` : `${Number(day.slice(5, 7))}月`;
+    const wide = text.length * 6 + 6;
+    const from = Math.min(x + 2, LEFT + step * columns.length - wide); // the last month may have begun today
+    if (from < free) return;
+    marks.push(svg("text", { class: "scale", x: from, y: foot + 15 }, text));
+    free = from + wide;
   });
   return marks;
 }

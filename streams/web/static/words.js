@@ -23,14 +23,14 @@ const KINDS = {
   trend: ["全区趋势", "district trend"],
   callback_overdue: ["回访逾期", "callback overdue"],
   rectify_overdue: ["整改逾期", "rectification overdue"],
-  callback_due_soon: ["回访将到期", "callback due soon"],
-  rectify_due_soon: ["整改将到期", "rectification due soon"],
+  callback_due_soon: ["回访即将到期", "callback due soon"],
+  rectify_due_soon: ["整改即将到期", "rectification due soon"],
 };
 
 const SEVERITIES = { critical: ["严重", "critical"], warning: ["警告", "warning"], info: ["提醒", "reminder"] };
 
 const CAUSES = {
-  conduct: ["人员作风", "conduct"],
+  conduct: ["人员服务", "conduct"],
   process: ["流程问题", "process"],
   mixed: ["人员与流程", "mixed"],
 };
@@ -43,8 +43,17 @@ const RESOLUTIONS = {
   met_in_time: ["实为按时", "met in time"],
   extended: ["已延期", "extended"],
   overdue: ["已逾期", "became overdue"],
-  week_over: ["本周已过", "week over"],
+  week_over: ["该周已结束", "week over"],
   revised: ["已修正", "revised"],
+};
+
+const VIEWS = {
+  bi_daily: ["每日评价", "bi_daily"],
+  bi_alerts: ["预警", "bi_alerts"],
+  bi_cases: ["差评办理", "bi_cases"],
+  bi_timeliness: ["按期率", "bi_timeliness"],
+  bi_recurrence: ["复发率", "bi_recurrence"],
+  bi_category_trend: ["每周趋势", "bi_category_trend"],
 };
 
 const RATINGS = { 1: ["非常不满意", "very dissatisfied"], 2: ["不满意", "dissatisfied"] };
@@ -66,6 +75,7 @@ export const kind = lookup(KINDS);
 export const severity = lookup(SEVERITIES);
 export const cause = lookup(CAUSES);
 export const resolution = lookup(RESOLUTIONS);
+export const view = lookup(VIEWS);
 export const rating = lookup(RATINGS);
 export const channel = lookup(CHANNELS);
 
