@@ -146,11 +146,17 @@ OFFICE = {"team": "office", "service": "haochaping"}
 @pytest.mark.parametrize(
     ("cause", "consequence", "silenced"),
     [
-        ({"alertname": "HaochapingWorkersAbsent"}, {"alertname": "HaochapingSinkDown", "district": "a"}, True),
+        ({"alertname": "HaochapingWorkersAbsent"}, {"alertname": "HaochapingDistrictGone", "district": "a"}, True),
+        ({"alertname": "HaochapingWorkersAbsent"}, {"alertname": "HaochapingNoReviews", "district": "a"}, True),
+        ({"alertname": "HaochapingWorkersAbsent"}, {"alertname": "HaochapingSinkDown", "district": "a"}, False),
+        ({"alertname": "HaochapingWorkersAbsent"}, {"alertname": "HaochapingKafkaDown", "district": "a"}, False),
+        ({"alertname": "HaochapingDistrictGone"}, {"alertname": "HaochapingNoReviews"}, True),
         ({"alertname": "HaochapingWorkerDown"}, {"alertname": "HaochapingLagGrowing"}, True),
         ({"alertname": "HaochapingWorkerDown"}, {"alertname": "HaochapingRejectsFlood"}, False),
         ({"alertname": "HaochapingKafkaDown"}, {"alertname": "HaochapingWorkerDown"}, True),
         ({"alertname": "HaochapingKafkaDown"}, {"alertname": "HaochapingWorkerRestarting"}, True),
+        ({"alertname": "HaochapingKafkaDown"}, {"alertname": "HaochapingDistrictGone"}, True),
+        ({"alertname": "HaochapingKafkaDown"}, {"alertname": "HaochapingWorkersFewer"}, True),
         ({"alertname": "HaochapingKafkaDown"}, {"alertname": "HaochapingLagHigh"}, True),
         ({"alertname": "HaochapingKafkaDown"}, {"alertname": "HaochapingSinkDown"}, False),
         ({"alertname": "HaochapingSinkDown"}, {"alertname": "HaochapingSinkFailures"}, True),
