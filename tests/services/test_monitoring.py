@@ -141,8 +141,9 @@ def watch(worker: WorkerProcess, folder: Path) -> Iterator[Watch]:
             assert name in text
             text = text.replace(name, address)
         (folder / "prometheus" / "prometheus.yml").write_text(text)
+        paths = {f"{name.upper()}_WEBHOOK_PATH": f"dingtalk/{name}/send" for name in ("ops", "office", "departments")}
         compose = Compose(
-            {**variables(EXAMPLE), "SMTP_HOST": "127.0.0.1", "SMTP_PORT": "9"},
+            {**variables(EXAMPLE), **paths, "SMTP_HOST": "127.0.0.1", "SMTP_PORT": "9"},
             {
                 "/etc/prometheus": str(folder / "prometheus"),
                 "=/prometheus": f"={folder}/prometheus-data",
