@@ -6,16 +6,18 @@ import shutil
 import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sinks import open_sink
 from sinks.schema import migrate
-from tests.deploy.tools import DEPLOY
-from tests.house import House, WorkerProcess
+from tests.deploy.tools import DEPLOY, ROOT
+from tests.house import House, WorkerProcess, until
 from tests.integration.test_crash import REFERENCE, load
+from tests.integration.sink_suite import START, cell, fact, rows
 from tests.integration.test_pipeline import furnish, review
 from tests.oracle import check
 from tests.services.clickhouse import PASSWORD, ClickHouse, start_clickhouse
@@ -166,3 +168,50 @@ def test_a_copy_that_lost_rows_or_its_end_is_not_restored_in_silence(strict: Cli
         assert restored.returncode == 1
         assert said in restored.stderr
         assert "restored" not in restored.stdout
+
+
+def test_what_operations_says_of_forgetting_takes_comments_and_pseudonyms_and_leaves_every_figure(
+    strict: ClickHouse,
+) -> None:
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    statements = [each.removesuffix(";") for each in re.findall(r"^ALTER TABLE .*;$", text, re.MULTILINE)]
+    forgets, drops = statements[:2], statements[2:]
+    sink = open_sink(f"{strict.url}_new")
+    now = datetime.now(UTC)
+    said = {"comment": "等了很久", "reviewer_key": "k"}
+    facts = [fact(1, START - timedelta(days=3650), **said), fact(2, now, **said)]
+    case = {"opened_at": facts[0]["occurred_at"], "rating": 1, "version": 1, "comment": "等了很久"}
+    cases = [case | {"case_id": state, "state": state} for state in ("closed", "dismissed", "open")]
+    sink.insert("reviews", rows("reviews", *facts))
+    sink.insert("cases", rows("cases", *cases, case | {"case_id": "new", "state": "closed", "opened_at": now}))
+    sink.insert("daily_cells", rows("daily_cells", *(cell(day=each["day"], reviews=1, version=1) for each in facts)))
+
+    def run(*queries: str) -> None:
+        for query in queries:
+            ask(strict, query.replace("ALTER TABLE ", "ALTER TABLE haochaping_new."))
+        until("it is done", lambda: ask(strict, "SELECT count() FROM system.mutations WHERE NOT is_done") == "0")
+
+    def known(view: str) -> list[tuple[Any, ...]]:
+        names = "review_id, comment, reviewer_key" if view == "bi_reviews" else "case_id, comment"
+        return sink.query(f"SELECT {names} FROM {view} ORDER BY 1").rows
+
+    def differences() -> list[tuple[Any, ...]]:
+        return sink.query("SELECT difference FROM bi_reconcile ORDER BY day").rows
+
+    run(*forgets)
+    assert known("bi_reviews") == [("r1", None, None), ("r2", "等了很久", "k")]
+    assert known("bi_cases") == [("closed", None), ("dismissed", None), ("new", "等了很久"), ("open", "等了很久")]
+    assert differences() == [(0,), (0,)]
+    # What is read again comes back, until the statements are run again.
+    sink.insert("reviews", rows("reviews", facts[0]))
+    assert known("bi_reviews")[0] == ("r1", "等了很久", "k")
+    run(*forgets)
+    assert known("bi_reviews")[0] == ("r1", None, None)
+
+    month = f"{facts[0]['day']:%Y%m}"
+    run(*(each.replace("202401", month) for each in drops))
+    assert [key for key, *_ in known("bi_reviews")] == ["r2"]
+    assert differences() == [(0,)]
+    run("ALTER TABLE reviews DELETE WHERE review_id = 'r2'")
+    assert differences() == [(-1,)]
+    sink.close()
