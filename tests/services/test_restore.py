@@ -16,8 +16,8 @@ from sinks import open_sink
 from sinks.schema import migrate
 from tests.deploy.tools import DEPLOY, ROOT
 from tests.house import House, WorkerProcess, until
-from tests.integration.test_crash import REFERENCE, load
 from tests.integration.sink_suite import START, cell, fact, rows
+from tests.integration.test_crash import REFERENCE, load
 from tests.integration.test_pipeline import furnish, review
 from tests.oracle import check
 from tests.services.clickhouse import PASSWORD, ClickHouse, start_clickhouse
@@ -104,7 +104,8 @@ def strict(tmp_path: Path) -> Iterator[ClickHouse]:
             sink = open_sink(url)
             migrate(sink, zone="Asia/Shanghai", repeat_window_days=90)
             sink.close()
-        ask(server, f"INSERT INTO haochaping.reviews (review_id, day) SELECT toString(number), 17000 FROM numbers({ROWS})")
+        made = f"SELECT toString(number), 17000 FROM numbers({ROWS})"
+        ask(server, f"INSERT INTO haochaping.reviews (review_id, day) {made}")
         yield server
     finally:
         server.stop()
@@ -158,7 +159,7 @@ def test_a_copy_that_lost_rows_or_its_end_is_not_restored_in_silence(strict: Cli
     ask(strict, f"INSERT INTO haochaping_new.reviews SELECT * FROM haochaping.reviews LIMIT {ROWS - 1}")
     assert backup("save", strict, f"{strict.url}_new", less).returncode == 0
     for content, said in (
-        ((less / "reviews.native").read_bytes(), f"haochaping_new.reviews has {ROWS - 1} rows, and had {ROWS} when it was saved"),
+        ((less / "reviews.native").read_bytes(), f"reviews has {ROWS - 1} rows, and had {ROWS} when it was saved"),
         ((whole / "reviews.native").read_bytes()[:-1], "Cannot read all data"),
     ):
         (whole / "reviews.native").write_bytes(content)
