@@ -217,6 +217,10 @@ def test_a_repeated_bad_review_reaches_the_offices_webhook_and_resolves_with_its
         late = seen.hook.wait_for("/dingtalk/departments/send", "firing", "HaochapingCallbackOverdue")
         assert (late["labels"]["department_id"], late["labels"]["severity"]) == ("D1", "critical")
 
+        # Nobody takes mail here: those whom it should have reached are told by the other way.
+        failing = seen.hook.wait_for("/dingtalk/ops/send", "firing", "HaochapingNotificationsFailing")
+        assert failing["labels"]["integration"] == "email"
+
         expect_metrics(worker, seen)
         expect_rules(seen)
         expect_panels(seen)
