@@ -2,6 +2,7 @@
 # Puts the environment into alertmanager.yml and its templates, then runs what it is given, if anything:
 #   render.sh SOURCE_DIR TARGET_DIR [COMMAND…]
 # ${NAME} becomes the value of NAME, or the content of the file NAME_FILE names. A name that is neither stops the start.
+# A receiver's `…_configs` that a value of `unset` stands in is left out.
 # Alertmanager itself reads no environment, and its *_file keys do not cover every receiver.
 set -eu
 source=$1 target=$2
@@ -20,6 +21,7 @@ render() {
         close(file)
       } else fail(name " is not set, nor is " name "_FILE")
       if (text ~ /[\n\r]/) fail(name " has more than one line")
+      if (text == "unset") unset = 1
       return quoted(text)
     }
     # For a YAML string in double quotes. Not gsub(): awks disagree on backslashes there.
@@ -30,17 +32,21 @@ render() {
       }
       return out
     }
+    # Lines of a block are held back until it is over.
+    function say(line) { if (inside) block = block line "\n"; else print line }
+    function over() { if (!unset) printf "%s", block; block = ""; unset = inside = 0 }
     function fail(why) { print "render.sh: " why > "/dev/stderr"; failed = 1; exit 1 }
-    /^[ \t]*#/ { print; next }
+    !/^     / { over(); inside = $0 ~ /^    [a-z]+_configs:/ }
+    /^[ \t]*#/ { say($0); next }
     {
       out = ""
       while (match($0, /\$\{[A-Z][A-Z0-9_]*\}/)) {
         out = out substr($0, 1, RSTART - 1) value(substr($0, RSTART + 2, RLENGTH - 3))
         $0 = substr($0, RSTART + RLENGTH)
       }
-      print out $0
+      say(out $0)
     }
-    END { exit failed }
+    END { over(); exit failed }
   ' "$1" > "$2"
 }
 

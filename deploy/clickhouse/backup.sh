@@ -8,12 +8,31 @@
 set -eu
 what=$1 url=$2 database=$3 folder=$4
 
+answer=$(mktemp)
+trap 'rm -f "$answer"' EXIT
+
+fail() {
+  echo "backup.sh: $*" >&2
+  exit 1
+}
+
+# ask QUERY FILE [OPTION…]: what the server answers goes to the file.
+# wait_end_of_query: the server begins to answer when it has the whole answer (in its tmp_path). Otherwise what goes wrong
+# midway, when 200 has been said already, is text at the end of a file that looks well.
 # The password goes by standard input: arguments are for everyone on the machine to see.
 ask() {
-  query=$(printf '%s' "$1" | tr ' ' '+')
-  shift
-  printf 'header = "X-ClickHouse-User: %s"\nheader = "X-ClickHouse-Key: %s"\n' "$CLICKHOUSE_USER" "$CLICKHOUSE_PASSWORD" |
-    curl --config - --silent --show-error --fail --request-target "/?database=$database&query=$query" "$@" "$url"
+  query=$(printf '%s' "$1" | tr ' ' '+') file=$2
+  shift 2
+  status=$(printf 'header = "X-ClickHouse-User: %s"\nheader = "X-ClickHouse-Key: %s"\n' "$CLICKHOUSE_USER" "$CLICKHOUSE_PASSWORD" |
+    curl --config - --silent --show-error --output "$file" --write-out '%{http_code}' \
+      --request-target "/?database=$database&max_execution_time=0&wait_end_of_query=1&query=$query" "$@" "$url")
+  [ "$status" = 200 ] || fail "ClickHouse answers $status: $(head -c 2000 "$file")"
+}
+
+# Of equal keys one row counts: merging takes the others away, so that without FINAL a number would not stay.
+count() {
+  ask "SELECT count() FROM $1 FINAL" "$answer"
+  cat "$answer"
 }
 
 tables="reviews daily_cells cases alerts"
@@ -21,21 +40,25 @@ case $what in
   save)
     since=$(TZ=AGO1 date +%Y-%m-%dT%H:%M:%S+00:00)  # UTC, an hour ago: every `date` can do this
     mkdir -p "$folder"
+    rm -f "$folder/since"  # what an earlier save left is no finished backup any more
     for table in $tables; do
-      ask "SELECT * FROM $table FORMAT Native" --output "$folder/$table.native.part"
+      count "$table" > "$folder/$table.rows"  # before the copy: workers only add to it
+      ask "SELECT * FROM $table FORMAT Native" "$folder/$table.native.part"
       mv "$folder/$table.native.part" "$folder/$table.native"
     done
     echo "$since" > "$folder/since"
     echo "saved; later: haochaping rewind --since $since"
     ;;
   restore)
-    [ -f "$folder/since" ] || { echo "backup.sh: $folder is no finished backup" >&2; exit 1; }
+    [ -f "$folder/since" ] || fail "$folder is no finished backup"
     for table in $tables; do
-      held=$(ask "SELECT count() FROM $table")
-      [ "$held" = 0 ] || { echo "backup.sh: $database.$table is not empty" >&2; exit 1; }
+      held=$(count "$table")
+      [ "$held" = 0 ] || fail "$database.$table is not empty"
     done
     for table in $tables; do
-      ask "INSERT INTO $table FORMAT Native" --request POST --upload-file "$folder/$table.native"
+      ask "INSERT INTO $table FORMAT Native" "$answer" --request POST --upload-file "$folder/$table.native"
+      held=$(count "$table") saved=$(cat "$folder/$table.rows" 2>/dev/null || echo 0)  # an older backup has no number
+      [ "$held" -ge "$saved" ] || fail "$database.$table has $held rows, and had $saved when it was saved"
     done
     echo "restored; next: haochaping rewind --since $(cat "$folder/since")"
     ;;

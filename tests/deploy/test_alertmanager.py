@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.tools import DEPLOY, ROOT, alerts, program, run
+from tests.deploy.compose import EXAMPLE, variables
+from tests.deploy.tools import DEPLOY, ROOT, alerts, documents, program, run
 from tests.house import free_port, until
 
 FOLDER = DEPLOY / "alertmanager"
@@ -22,6 +23,7 @@ PLACEHOLDERS = {
     for name in re.findall(r"\$\{([A-Z0-9_]+)\}", line)
 }
 VALUES = dict.fromkeys(PLACEHOLDERS, "1") | {
+    "SMTP_REQUIRE_TLS": "true",
     "SMTP_HOST": "127.0.0.1",
     "SMTP_PORT": "9",
     "SMTP_FROM": "haochaping@example.invalid",
@@ -51,7 +53,32 @@ def test_a_value_may_stand_in_a_file(tmp_path: Path) -> None:
     secret.write_text("from a file\n")
     values = {name: value for name, value in VALUES.items() if name != "WECOM_SECRET"}
     assert render(tmp_path / "out", {**values, "WECOM_SECRET_FILE": str(secret)}).returncode == 0
-    assert 'wechat_api_secret: "from a file"' in (tmp_path / "out" / "alertmanager.yml").read_text("utf-8")
+    assert 'api_secret: "from a file"' in (tmp_path / "out" / "alertmanager.yml").read_text("utf-8")
+
+
+@pytest.mark.services
+def test_a_way_that_has_no_address_is_left_out_and_nothing_else(tmp_path: Path) -> None:
+    """WECOM_CORP_ID=unset and the like: what cannot deliver would fail at every alert."""
+
+    def ways(folder: str, **values: str) -> dict[str, set[str]]:
+        assert render(tmp_path / folder, {**VALUES, **values}).returncode == 0
+        (config,) = documents(tmp_path / folder / "alertmanager.yml")
+        return {each["name"]: each.keys() - {"name"} for each in config["receivers"]}
+
+    everything = ways("all")
+    assert everything["ops-urgent"] == {"email_configs", "wechat_configs", "webhook_configs"}
+    assert ways("some", WECOM_SECRET="unset", OFFICE_WEBHOOK_PATH="unset") == {
+        name: found - {"wechat_configs"} - ({"webhook_configs"} if name == "office-prompt" else set())
+        for name, found in everything.items()
+    }
+
+
+@pytest.mark.services
+def test_whether_mail_goes_by_tls_can_be_set(tmp_path: Path) -> None:
+    for value in ("true", "false"):
+        assert render(tmp_path / value, {**VALUES, "SMTP_REQUIRE_TLS": value}).returncode == 0
+        (config,) = documents(tmp_path / value / "alertmanager.yml")
+        assert config["global"]["smtp_require_tls"] is (value == "true")
 
 
 @pytest.mark.parametrize("name", sorted(PLACEHOLDERS))
@@ -80,12 +107,18 @@ def test_routes_and_inhibitions_name_alerts_that_exist() -> None:
 
 
 @pytest.mark.services
-def test_amtool_accepts_the_file_before_and_after_rendering(tmp_path: Path) -> None:
-    amtool = program("amtool", "prometheus-alertmanager")
-    for path in (FOLDER / "alertmanager.yml", tmp_path / "alertmanager.yml"):
-        render(tmp_path, VALUES)
-        done = run(amtool, "check-config", path)
-        assert done.returncode == 0, done.stdout + done.stderr
+@pytest.mark.parametrize("values", [VALUES, variables(EXAMPLE)], ids=["all of it", "the example"])
+def test_amtool_accepts_what_is_rendered(values: dict[str, str], tmp_path: Path) -> None:
+    assert render(tmp_path, values).returncode == 0
+    done = run(program("amtool", "prometheus-alertmanager"), "check-config", tmp_path / "alertmanager.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.services
+def test_by_the_example_nothing_is_sent_that_cannot_be_delivered(tmp_path: Path) -> None:
+    assert render(tmp_path, variables(EXAMPLE)).returncode == 0
+    (config,) = documents(tmp_path / "alertmanager.yml")
+    assert {key for each in config["receivers"] for key in each} == {"name", "email_configs"}
 
 
 @pytest.mark.services
@@ -104,9 +137,10 @@ def test_amtool_accepts_the_file_before_and_after_rendering(tmp_path: Path) -> N
         ("severity=critical", "ops-mail"),  # nobody's alert still reaches somebody
     ],
 )
-def test_an_alert_reaches_whom_it_should(labels: str, receivers: str) -> None:
+def test_an_alert_reaches_whom_it_should(labels: str, receivers: str, tmp_path: Path) -> None:
     amtool = program("amtool", "prometheus-alertmanager")
-    done = run(amtool, "config", "routes", "test", f"--config.file={FOLDER / 'alertmanager.yml'}", *labels.split())
+    assert render(tmp_path, VALUES).returncode == 0
+    done = run(amtool, "config", "routes", "test", f"--config.file={tmp_path / 'alertmanager.yml'}", *labels.split())
     assert done.stdout.strip() == receivers, done.stderr
 
 
@@ -146,11 +180,19 @@ OFFICE = {"team": "office", "service": "haochaping"}
 @pytest.mark.parametrize(
     ("cause", "consequence", "silenced"),
     [
-        ({"alertname": "HaochapingWorkersAbsent"}, {"alertname": "HaochapingSinkDown", "district": "a"}, True),
+        ({"alertname": "HaochapingWorkersAbsent"}, {"alertname": "HaochapingDistrictGone", "district": "a"}, True),
+        ({"alertname": "HaochapingWorkersAbsent"}, {"alertname": "HaochapingNoReviews", "district": "a"}, True),
+        ({"alertname": "HaochapingWorkersAbsent"}, {"alertname": "HaochapingSinkDown", "district": "a"}, False),
+        ({"alertname": "HaochapingWorkersAbsent"}, {"alertname": "HaochapingKafkaDown", "district": "a"}, False),
+        ({"alertname": "HaochapingWorkersAbsent"}, {"alertname": "HaochapingNotificationsFailing"}, False),
+        ({"alertname": "HaochapingWorkersAbsent"}, {"alertname": "HaochapingRulesFailing"}, False),
+        ({"alertname": "HaochapingDistrictGone"}, {"alertname": "HaochapingNoReviews"}, True),
         ({"alertname": "HaochapingWorkerDown"}, {"alertname": "HaochapingLagGrowing"}, True),
         ({"alertname": "HaochapingWorkerDown"}, {"alertname": "HaochapingRejectsFlood"}, False),
         ({"alertname": "HaochapingKafkaDown"}, {"alertname": "HaochapingWorkerDown"}, True),
         ({"alertname": "HaochapingKafkaDown"}, {"alertname": "HaochapingWorkerRestarting"}, True),
+        ({"alertname": "HaochapingKafkaDown"}, {"alertname": "HaochapingDistrictGone"}, True),
+        ({"alertname": "HaochapingKafkaDown"}, {"alertname": "HaochapingWorkersFewer"}, True),
         ({"alertname": "HaochapingKafkaDown"}, {"alertname": "HaochapingLagHigh"}, True),
         ({"alertname": "HaochapingKafkaDown"}, {"alertname": "HaochapingSinkDown"}, False),
         ({"alertname": "HaochapingSinkDown"}, {"alertname": "HaochapingSinkFailures"}, True),

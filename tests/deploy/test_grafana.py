@@ -59,6 +59,13 @@ def test_a_panel_says_what_it_shows_in_both_languages_and_in_a_unit(uid: str, pa
         assert target["datasource"] == panel["datasource"]
 
 
+def test_a_panel_follows_the_choice_of_departments_or_says_that_it_does_not() -> None:
+    for panel in panels(dashboards()["haochaping-district"], CLICKHOUSE):
+        follows = all("$department)" in target["rawSql"] for target in panel["targets"])
+        says = "全区，不随部门筛选。" in panel["description"] and "Of the whole district." in panel["description"]
+        assert follows != says, panel["title"]
+
+
 @pytest.mark.parametrize("uid", sorted(dashboards()))
 def test_panels_neither_overlap_nor_leave_the_grid(uid: str) -> None:
     taken: set[tuple[int, int]] = set()

@@ -40,13 +40,15 @@ BEYOND: dict[str, set[str]] = {
     "haochaping_reconcile_difference": set(),
     "haochaping_repeat_alert_reviews": {"staff_id", "hall_id", "severity"},
 }
-#: What prometheus_client and Prometheus themselves give.
+#: What prometheus_client, Prometheus and Alertmanager themselves give.
 OUTSIDE = {
     "up": set(),
     "process_start_time_seconds": set(),
     "process_resident_memory_bytes": set(),
     "process_cpu_seconds_total": set(),
     "ALERTS": {"alertstate", "service"},
+    "alertmanager_notifications_failed_total": {"integration"},
+    "prometheus_rule_evaluation_failures_total": {"rule_group"},
 }
 #: Labels every series of the worker gets when it is scraped.
 TARGET = {"district", "instance", "job"}

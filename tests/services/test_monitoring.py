@@ -141,8 +141,9 @@ def watch(worker: WorkerProcess, folder: Path) -> Iterator[Watch]:
             assert name in text
             text = text.replace(name, address)
         (folder / "prometheus" / "prometheus.yml").write_text(text)
+        paths = {f"{name.upper()}_WEBHOOK_PATH": f"dingtalk/{name}/send" for name in ("ops", "office", "departments")}
         compose = Compose(
-            {**variables(EXAMPLE), "SMTP_HOST": "127.0.0.1", "SMTP_PORT": "9"},
+            {**variables(EXAMPLE), **paths, "SMTP_HOST": "127.0.0.1", "SMTP_PORT": "9"},
             {
                 "/etc/prometheus": str(folder / "prometheus"),
                 "=/prometheus": f"={folder}/prometheus-data",
@@ -215,6 +216,10 @@ def test_a_repeated_bad_review_reaches_the_offices_webhook_and_resolves_with_its
 
         late = seen.hook.wait_for("/dingtalk/departments/send", "firing", "HaochapingCallbackOverdue")
         assert (late["labels"]["department_id"], late["labels"]["severity"]) == ("D1", "critical")
+
+        # Nobody takes mail here: those whom it should have reached are told by the other way.
+        failing = seen.hook.wait_for("/dingtalk/ops/send", "firing", "HaochapingNotificationsFailing")
+        assert failing["labels"]["integration"] == "email"
 
         expect_metrics(worker, seen)
         expect_rules(seen)
