@@ -107,7 +107,7 @@ async def _lags(settings: Settings, counts: Mapping[str, int], same: Set[str], *
             partitions = [TopicPartition(topic.name, number) for number in range(counts[topic.name])]
             ends = await _ends(consumer, partitions)
             progress = [(await consumer.committed(each) or 0, ends[each]) for each in partitions]
-            problems += _try(f"lag of {topic.name}", partial(_lag, progress, topic.name in same, idle))
+            problems += _try(f"lag of {topic.name}", partial(_lag, progress, topic.name in same, idle=idle))
     except (KafkaError, OSError) as exc:
         return _say(False, f"broker: {broker_error(settings, exc)}")
     finally:
@@ -132,7 +132,7 @@ async def _ends(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
     return ends | {each: max(ends[each], consumer.highwater(each) or 0) for each in read}
 
 
-def _lag(progress: Sequence[tuple[int, int]], same: bool, idle: bool) -> str:
+def _lag(progress: Sequence[tuple[int, int]], same: bool, *, idle: bool) -> str:
     """What to say of (committed, end) of each partition of a topic.
 
     Raises:
