@@ -32,12 +32,12 @@ PATIENCE = 60
 
 
 def demo(
-    reviews: Annotated[int, typer.Option(min=1000, help="How many reviews the year has.")] = 220_000,
-    seed: Annotated[int, typer.Option(help="Another seed is another year.")] = 2026,
+    reviews: Annotated[int, typer.Option(min=1000, help="How many reviews there are.")] = 220_000,
+    seed: Annotated[int, typer.Option(help="Another seed is another district.")] = 2026,
     serve: Annotated[bool, typer.Option("--serve", help="Keep the board up at the end, until Ctrl-C.")] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the board; 0 takes a free one.")] = 6066,
 ) -> None:
-    """Replay a district's year on embedded parts: Kafka, one worker, ClickHouse, all on this machine.
+    """Replay eight months of a district on embedded parts: Kafka, one worker, ClickHouse, all on this machine.
 
     Example: haochaping demo --reviews 20000 --serve
     """
@@ -65,7 +65,7 @@ def demo(
         except HaochapingError:
             sys.stderr.write(log.read_text(errors="replace")[-2000:])
             raise
-        print_figures(Console(width=WIDTH), figures, "政务服务“好差评” · the district's year")
+        print_figures(Console(width=WIDTH), figures, "政务服务“好差评” · the district's eight months")
         speed = sum(row["reviews"] for row in figures.district) / seconds
         typer.echo(f"\n{published:,} records published and processed in {seconds:.1f} s: {speed:,.0f} reviews/s")
         if serve:
@@ -167,7 +167,7 @@ class _Worker:
 
 
 async def _replay(settings: Settings, plan: Plan, process: subprocess.Popen[bytes]) -> tuple[Figures, int, float]:
-    """Publish the year, wait until it is processed; returns the views' figures, records published, seconds."""
+    """Publish them all, wait until it is processed; returns the views' figures, records published, seconds."""
     timeout = aiohttp.ClientTimeout(total=30)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         worker = _Worker(settings, process, session)

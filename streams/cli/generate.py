@@ -20,7 +20,7 @@ def generate(
     out: Annotated[Path, typer.Option(help="Folder for the JSONL files; made if need be.")],
     reviews: Annotated[int, typer.Option(min=1, help="Reviews to be accepted.")] = 220_000,
     bad: Annotated[int | None, typer.Option(min=0, help="Bad ones among them; default: 64, or all if fewer.")] = None,
-    seed: Annotated[int, typer.Option(help="Another seed is another year.")] = 2026,
+    seed: Annotated[int, typer.Option(help="Another seed is another district.")] = 2026,
     start: Annotated[str, typer.Option(help="First day.")] = "2026-01-01",
     end: Annotated[str, typer.Option(help="Last day.")] = "2026-08-31",
     departments: int = 27,
