@@ -128,13 +128,18 @@ def test_a_worker_that_starts_in_an_outage_of_clickhouse_goes_on_without_it(
     house, load = new_house(HCP_CLOCK="event", HCP_CLICKHOUSE_URL=own_clickhouse.url), district(2000)
     furnish(house, load)
     worker = house.start()
-    house.publish_all(load.published[: len(load.published) // 2])
+    # What is done about cases that are not open yet comes later: a worker that has all there is would refuse it.
+    half = load.published[: len(load) // 2]
+    opened = {record["review_id"] for topic, _, record in half if topic == "reviews"}
+    first = [entry for entry in half if entry[0] == "reviews" or entry[2]["case_id"] in opened]
+    then = [entry for entry in half if entry not in first] + load.published[len(load) // 2 :]
+    house.publish_all(first)
     house.settle(worker)
     before = len(house.latest("alerts"))
     worker.kill()
     own_clickhouse.kill()
     worker = house.start(wait=False)
-    house.publish_all(load.published[len(load.published) // 2 :])
+    house.publish_all(then)
     until("alerts are raised all the same", lambda: len(house.latest("alerts")) > before)
     assert worker.metrics()["haochaping_kafka_up"] == 1 and worker.metrics()["haochaping_sink_up"] == 0
     assert worker.get("/readyz")[0] == 503
