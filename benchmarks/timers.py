@@ -24,24 +24,10 @@ from streams.runtime.memory import Memories
 from streams.runtime.producer import Outbox
 from streams.settings import Settings
 from streams.topics import Topics
+from tests.clock import SetClock
 
 START = datetime(2026, 5, 11, 8, tzinfo=UTC)
 CHUNK = 2_000
-
-
-class StoppedClock:
-    """A wall clock that goes when told."""
-
-    by_events = False
-
-    def __init__(self) -> None:
-        self.time = START
-
-    def now(self) -> datetime:
-        return self.time
-
-    def observe(self, time: datetime) -> None:
-        pass
 
 
 def review(number: int, received_at: datetime) -> bytes:
@@ -77,7 +63,7 @@ def timed(what: str, count: int = 0) -> Iterator[None]:
 def main(cases: int = 100_000, due: int = 20_000) -> None:
     gc.set_threshold(200_000, 20, 100)  # as the worker does
     settings = Settings()
-    topics, metrics, clock = Topics.of(settings), Metrics(), StoppedClock()
+    topics, metrics, clock = Topics.of(settings), Metrics(), SetClock(START)
     memories = Memories(topics.case_inputs.name, topics.rectify_changelog.name, lambda: RectifyMemory(settings.zone))
     memories.adopt(0, memories.assign({0}, 0)[0])
     partitions = {topic.name: 4 for topic in topics}

@@ -56,7 +56,7 @@ LAST_STOP = 3
 def faust_app(settings: Settings) -> faust.App:
     """The Faust app: consumer group, partitions, streams. What Faust lacks is in runtime/."""
     app = faust.App(
-        f"{settings.topic_prefix}haochaping",
+        settings.group,
         broker=[f"kafka://{server}" for server in settings.kafka_bootstrap.split(",")],
         broker_credentials=_credentials(settings),
         datadir=str(settings.data_dir),  # Faust makes a folder there; nothing is kept in it

@@ -98,6 +98,11 @@ class Settings(BaseSettings):
         return ZoneInfo(self.timezone)
 
     @property
+    def group(self) -> str:
+        """The workers' consumer group."""
+        return f"{self.topic_prefix}haochaping"
+
+    @property
     def rebalance_timeout(self) -> float:
         """Seconds that members of the group have to come together again, before the broker goes on without them."""
         return max(10.0, self.session_timeout)

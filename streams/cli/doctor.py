@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import typer
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from sinks import open_sink
@@ -64,9 +63,11 @@ async def _kafka(settings: Settings) -> int:
             asked = "topics"
             counts = await check_topics(admin, settings)
             ids = await topic_ids(admin, names)
+            losing = await _told(not_compacted(admin, Topics.of(settings)))
+            running = await _told(members(admin, settings.group))
         known = await remembered_ids(settings, counts[Topics.of(settings).identity.name])
         check_ids(known, ids)
-        if losing := await _ask(settings, lambda admin: not_compacted(admin, Topics.of(settings))):
+        if losing:
             raise HaochapingError(
                 f"{', '.join(losing)}: Kafka deletes old records, and with them what workers remember; set "
                 "cleanup.policy=compact (kafka-configs --alter --add-config)"
@@ -76,18 +77,16 @@ async def _kafka(settings: Settings) -> int:
     same = ids.keys() & known.keys()
     anew = "none was made anew" if same.issuperset(names) else "no worker has remembered the ids of all of them yet"
     _say(True, f"topics: all {len(counts)} exist, counts that must agree do, and {anew}")
-    running = await _ask(settings, lambda admin: members(admin, f"{settings.topic_prefix}haochaping"))
     if running is not None:
         typer.echo(f"-     workers: {running} in the group")
     return await _lags(settings, counts, same, idle=running == 0)
 
 
-async def _ask(settings: Settings, question: Callable[[AIOKafkaAdminClient], Awaitable[T]]) -> T | None:
+async def _told(answer: Awaitable[T]) -> T | None:
     """None if the broker does not tell: the embedded one closes the connection on what it does not know."""
     try:
-        async with admin_client(settings) as admin:
-            return await question(admin)
-    except HaochapingError:
+        return await answer
+    except KafkaError:
         return None
 
 
@@ -97,9 +96,9 @@ async def _lags(settings: Settings, counts: Mapping[str, int], same: Set[str], *
     `idle`: no worker runs, so that what waits will wait.
     """
     topics = Topics.of(settings)
-    group, problems = f"{settings.topic_prefix}haochaping", 0
+    problems = 0
     try:
-        consumer = await start_consumer(settings, group_id=group, enable_auto_commit=False)
+        consumer = await start_consumer(settings, group_id=settings.group, enable_auto_commit=False)
     except HaochapingError as exc:
         return _say(False, f"broker: {exc}")
     try:

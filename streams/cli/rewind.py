@@ -45,8 +45,8 @@ async def _rewind(settings: Settings, start: datetime | None) -> dict[str, int]:
         counts = await check_topics(admin, settings)
     names = [topic.name for topic in (topics.enriched, topics.case_inputs, topics.incidents)]
     partitions = [TopicPartition(name, number) for name in names for number in range(counts[name])]
-    group, again = f"{settings.topic_prefix}haochaping", dict.fromkeys(names, 0)
-    consumer = await start_consumer(settings, group_id=group, enable_auto_commit=False)
+    again = dict.fromkeys(names, 0)
+    consumer = await start_consumer(settings, group_id=settings.group, enable_auto_commit=False)
     try:
         consumer.assign(partitions)
         first = await consumer.beginning_offsets(partitions)

@@ -25,6 +25,7 @@ from streams.runtime.producer import Message, Outbox
 from streams.settings import Settings
 from streams.topics import Topics
 from tests import twin
+from tests.clock import SetClock
 from tests.properties.test_rules_twin import classify
 from tests.strategies import START, TAGS, District, crowded_weeks, districts, reference, text, times
 
@@ -33,22 +34,11 @@ PARTITIONS = 2
 COUNTS = {topic.name: PARTITIONS for topic in TOPICS}
 
 
-class StoppedClock:
-    """A wall clock that goes when told."""
-
-    by_events = False
-
-    def __init__(self, time: datetime) -> None:
-        self.time = time
-
-    def now(self) -> datetime:
-        return self.time
+class StoppedClock(SetClock):
+    """One that goes when told, and never back."""
 
     def pass_to(self, time: datetime) -> None:
         self.time = max(self.time, time)
-
-    def observe(self, time: datetime) -> None:
-        pass
 
 
 @dataclass

@@ -15,27 +15,18 @@ from streams.agents.rectify_memory import Look, RectifyMemory
 from streams.agents.refusals import Refusals
 from streams.metrics import Metrics
 from streams.runtime.chunks import Chunk
-from streams.runtime.clock import WallClock
 from streams.runtime.memory import Memories
 from streams.runtime.producer import Outbox
 from streams.schemas.case import Opening
 from streams.schemas.fields import MAX_BYTES
 from streams.settings import Settings
 from streams.topics import Topics
+from tests.clock import SetClock
 
 TOPICS = Topics.under("")
 COUNTS = {topic.name: 1 for topic in TOPICS}
 NOW = datetime(2026, 5, 12, 9, tzinfo=UTC)
 CALLED_BACK = {"event_id": "e1", "case_id": "c1", "type": "called_back", "at": "2026-05-12T15:00:00+08:00"}
-
-
-class SetClock(WallClock):
-    """A wall clock that somebody sets."""
-
-    time = NOW
-
-    def now(self) -> datetime:
-        return self.time
 
 
 class Run:
@@ -49,7 +40,7 @@ class Run:
         )
         self.memories.adopt(0, self.memories.assign({0}, 1)[0])
         self.way_in = CaseEvents(TOPICS, settings.zone, refusals)
-        self.clock = SetClock()
+        self.clock = SetClock(NOW)
         self.rectify = Rectify(TOPICS, self.memories, settings, self.clock, refusals, self.metrics, lambda *_: None)
         self.refused: list[tuple[str, str]] = []  # reason, source
         self.changelog: list[tuple[bytes, bytes | None]] = []

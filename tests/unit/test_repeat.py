@@ -13,11 +13,11 @@ from streams.agents.repeat import Repeat, RepeatMemory
 from streams.metrics import Metrics
 from streams.rules.history import Incident
 from streams.runtime.chunks import Chunk
-from streams.runtime.clock import WallClock
 from streams.runtime.memory import Memories
 from streams.runtime.producer import Message, Outbox
 from streams.settings import Settings
 from streams.topics import Topics
+from tests.clock import SetClock
 
 TOPICS = Topics.under("")
 COUNTS = {topic.name: 1 for topic in TOPICS}
@@ -26,20 +26,11 @@ MINUTE, DAY, WEEK = timedelta(minutes=1), timedelta(days=1), timedelta(weeks=1)
 Said = list[tuple[str, str, str | None]]  # alert_id, state, resolution
 
 
-class SetClock(WallClock):
-    """A wall clock that somebody sets."""
-
-    time = WEDNESDAY
-
-    def now(self) -> datetime:
-        return self.time
-
-
 class Run:
     """One partition of incidents."""
 
     def __init__(self) -> None:
-        self.clock = SetClock()
+        self.clock = SetClock(WEDNESDAY)
         self.memories = Memories(TOPICS.incidents.name, TOPICS.repeat_changelog.name, RepeatMemory)
         self.agent = Repeat(TOPICS, self.memories, Settings(), self.clock, Metrics(), lambda *_: None)
         self.changelog: list[Message] = []
