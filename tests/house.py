@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 #: Seconds a test waits for something that should come at once.
@@ -121,6 +120,7 @@ class House:
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
     workers: list[WorkerProcess] = field(default_factory=list)
+    published: dict[tuple[str, int], int] = field(default_factory=dict)  # (topic, partition) → offset behind the last
 
     def environment(self, **settings: str) -> dict[str, str]:
         own = {
@@ -163,6 +163,7 @@ class House:
     def settle(self, worker: WorkerProcess) -> None:
         """Wait until everything published is processed, and what followed from it in time is announced."""
         time.sleep(1)  # idle may still be what the worker was before the last records reached it
+        until("what was published is committed", self._committed, 120)
         until("the worker is idle", lambda: worker.state().get("idle"), 120)
 
     def publish(
@@ -214,27 +215,42 @@ class House:
                 acks.append(await producer.send(self.prefix + topic, value, key=key, timestamp_ms=timestamp_ms))
             await producer.flush()
             for ack in acks:  # one that failed must not be missing in silence
-                await ack
+                at = await ack
+                place = at.topic, at.partition
+                self.published[place] = max(self.published.get(place, 0), at.offset + 1)
         finally:
             await producer.stop()
+
+    def _committed(self) -> bool:
+        """Whether the workers have got to the end of what this house published; more than a worker's word for it."""
+        done = {topic: self.progress(topic) for topic in ("reviews", "cases.events")}
+        return all(
+            done[topic].get(partition, (0, 0))[0] >= end
+            for (full, partition), end in self.published.items()
+            if (topic := full.removeprefix(self.prefix)) in done
+        )
 
     def progress(self, topic: str) -> dict[int, tuple[int, int]]:
         """Of each partition, what the workers have committed and where it ends; empty while no broker answers."""
         return asyncio.run(self._progress(self.prefix + topic))
 
     async def _progress(self, topic: str) -> dict[int, tuple[int, int]]:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, request_timeout_ms=5000)
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=5000)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap,
+            group_id=f"{self.prefix}haochaping",
+            enable_auto_commit=False,
+            request_timeout_ms=5000,
+        )
         try:
-            await admin.start()
-            offsets = await admin.list_consumer_group_offsets(f"{self.prefix}haochaping")
-            await consumer.start()
-            ends = await consumer.end_offsets([each for each in offsets if each.topic == topic])
-            return {each.partition: (offsets[each].offset, end) for each, end in ends.items()}
+            async with asyncio.timeout(10):
+                await consumer.start()
+                await consumer.topics()  # asks for all there are; none is subscribed to, so the group is not joined
+                partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+                ends = await consumer.end_offsets(partitions)
+                return {each.partition: (await consumer.committed(each) or 0, end) for each, end in ends.items()}
         except (KafkaError, OSError):
             return {}
         finally:
-            await admin.close()
             await consumer.stop()
 
     def read(self, topic: str) -> list[Any]:

@@ -135,8 +135,8 @@ def test_a_worker_that_starts_in_an_outage_of_clickhouse_goes_on_without_it(
     then = [entry for entry in half if entry not in first] + load.published[len(load) // 2 :]
     house.publish_all(first)
     house.settle(worker)
-    before = len(house.latest("alerts"))
     worker.kill()
+    before = len(house.latest("alerts"))
     own_clickhouse.kill()
     worker = house.start(wait=False)
     house.publish_all(then)
