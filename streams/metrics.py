@@ -73,6 +73,12 @@ class Metrics:
         self.consumer_lag = gauge(
             "consumer_lag", "Records in the partition after the last committed one.", "topic", "partition"
         )
+        self.deleted_unread = gauge(
+            "deleted_unread",
+            "Records that Kafka had deleted before they were read, as this worker saw since it started: by retention, "
+            "or by a timestamp of long ago that their publisher gave them.",
+            "topic",
+        )
         self.chunk_records = Histogram(
             "haochaping_chunk_records",
             "Records a chunk: large under load, 1 when idle.",

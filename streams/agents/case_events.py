@@ -58,7 +58,7 @@ class CaseEvents:
         except orjson.JSONDecodeError as exc:
             detail, reason = f"not a JSON text in UTF-8: {exc}", Reason.NOT_JSON
         except ValidationError as exc:
-            detail, reason = told(exc.errors(include_url=False, include_input=False)[0]), Reason.SCHEMA
+            detail, reason = told(exc.errors(include_url=False, include_input=False)), Reason.SCHEMA
         else:
             headers = [
                 (KIND_HEADER, EVENT),

@@ -1,5 +1,7 @@
 """reviews → reviews.enriched: validate, pseudonymise, match, classify. No memory but the reference."""
 
+import re
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from streams.agents.refusals import Reason, Refusals, too_large
 from streams.rules.admission import FUTURE
@@ -18,13 +21,13 @@ from streams.rules.local_time import LocalTime, instant
 from streams.rules.masking import mask
 from streams.runtime.chunks import Chunk
 from streams.runtime.producer import Message, Outbox
-from streams.schemas.fields import told
+from streams.schemas.fields import ID_PATTERN, told
 from streams.schemas.review import BAD_RATING, REVIEWS, Review, Reviewer
 from streams.topics import Topics, partition_of
 
 #: What the publisher sent: its hash (8 bytes), so that a resend is told from a conflict whatever the reference says by
 #: then; and, for a conflict to name it, its place `partition/offset`, and if its key was not the review's id, `/` for
-#: none or `/=` and the key.
+#: none, or `/=` and the key if that is an id.
 SENT_HEADER = "hcp-content"
 HASH_BYTES = 8
 
@@ -132,8 +135,9 @@ class Enrich:
             chunk,
             record,
             Reason.FUTURE,
-            f"occurred_at is {review['occurred_at'].isoformat()}, more than a day after the record reached "
-            "the broker: check the publisher's clock and time zone",
+            f"occurred_at is {review['occurred_at'].isoformat()}, more than a day after the record's timestamp, "
+            f"{instant(record.timestamp).isoformat()}: check the publisher's clock and time zone, and that it leaves "
+            "timestamps of records to Kafka",
         )
         return True
 
@@ -156,12 +160,12 @@ class Enrich:
         try:
             reviews = REVIEWS.validate_python(documents, context=context)
         except ValidationError as exc:
-            details: dict[int, str] = {}
+            errors: dict[int, list[ErrorDetails]] = defaultdict(list)
             for error in exc.errors(include_url=False, include_input=False):  # the input may be personal data
-                details.setdefault(int(error["loc"][0]), told(error, within=1))
-            for index, detail in details.items():
-                self._refuse(out, chunk, records[index], Reason.SCHEMA, detail)
-            good = [index for index in range(len(documents)) if index not in details]
+                errors[int(error["loc"][0])].append(error)
+            for index, faults in errors.items():
+                self._refuse(out, chunk, records[index], Reason.SCHEMA, told(faults, within=1))
+            good = [index for index in range(len(documents)) if index not in errors]
             records = [records[index] for index in good]
             documents = [documents[index] for index in good]
             reviews = REVIEWS.validate_python(documents, context=context)
@@ -205,7 +209,7 @@ class Enrich:
             key = review_id.encode()
             sent = content + place + b"%d" % record.offset
             if record.key != key:
-                sent += b"/" if record.key is None else b"/=" + record.key
+                sent += _own_key(record.key)
             # Not the publisher's timestamp: by it Kafka would delete what is sent of long ago before it is read.
             message = (key, value, [(SENT_HEADER, sent)], None)
             enriched[partition_of(key, self._partitions)].append(message)
@@ -239,11 +243,21 @@ class Enrich:
         self._refusals.refuse(out, reason, detail, source, record.key, record.value)
 
 
+@lru_cache(maxsize=4096)  # most publishers have few: a window's id, say
+def _own_key(key: bytes | None) -> bytes:
+    """What is noted of a key that is not the review's id; one that may be personal data goes no further than here."""
+    if key is None:
+        return b"/"
+    known = _ID.fullmatch(key) and mask(key.decode()).encode() == key
+    return b"/=" + key if known else b""
+
+
 def _inside(document: bytes) -> bytes:
     """A JSON object's members, with a comma behind them."""
     return document[1:-1] + b","
 
 
+_ID = re.compile(ID_PATTERN.encode())
 _EXTRAS = frozenset({"case_no", "comment", "tags", "reviewer"})
 _NO_EXTRAS = _inside(orjson.dumps({"case_no": None, "comment": None, "tags": [], "reviewer_key": None}))
 

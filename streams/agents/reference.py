@@ -29,7 +29,7 @@ class ReferenceAudit:
             if record.value is None:
                 continue
             try:
-                parse_reference(self._model, record.value, self._zone)
+                parse_reference(self._model, record.value, self._zone, record.key)
             except ValueError as exc:
                 reason = Reason.NOT_JSON if str(exc).startswith("not JSON") else Reason.SCHEMA
                 source = f"{chunk.topic}/{chunk.partition}/{record.offset}"

@@ -73,7 +73,7 @@ def _check(settings: Settings, topic: str, file: Path, number: int, line: bytes)
     except ValueError as exc:  # pydantic's and orjson's errors are ValueErrors too
         detail = str(exc)
         if isinstance(exc, ValidationError):
-            detail = told(exc.errors(include_url=False, include_input=False)[0], within=int(topic == "reviews"))
+            detail = told(exc.errors(include_url=False, include_input=False), within=int(topic == "reviews"))
         raise HaochapingError(
             f"{file}, line {number}: {detail} (nothing was sent; --no-check sends every line as it stands)"
         ) from None

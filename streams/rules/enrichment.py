@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import BaseModel
-
-from streams.schemas.reference import Service, Staff, Window
+from streams.schemas.reference import Item, Service, Staff, Window
 
 #: Combinations of ids kept: a district has some thousand, but nobody knows how many unknown ids a publisher sends.
 MAX_MATCHES = 100_000
@@ -52,7 +50,7 @@ class Reference:
     def __str__(self) -> str:
         return f"{len(self.windows)} windows, {len(self.staff)} staff, {len(self.services)} services"
 
-    def learn(self, record: BaseModel) -> None:
+    def learn(self, record: Item) -> None:
         """Take a record; it replaces the one with its id, but for the roster, which keeps every `since`."""
         self._forget_matches()
         match record:
@@ -71,7 +69,7 @@ class Reference:
             case Service():
                 self.services[record.service_id] = record
 
-    def forget(self, model: type[BaseModel], key: str) -> None:
+    def forget(self, model: type[Item], key: str) -> None:
         """A null value deletes the record with this id."""
         self._forget_matches()
         if model is Window:

@@ -172,6 +172,8 @@ class Pulse:
         for (topic, partition), lag in lags.items():
             gauge.labels(topic, str(partition)).set(lag)
         self._lags = lags
+        for topic, gone in worker.app.consumer.deleted.items():
+            worker.metrics.deleted_unread.labels(topic).set(gone)
         self.lag = sum(lags.values()) if known else None
 
     def _check_progress(self) -> None:

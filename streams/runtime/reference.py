@@ -9,33 +9,39 @@ from zoneinfo import ZoneInfo
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from streams.rules.enrichment import Reference
 from streams.runtime.replay import read_to_end, start_consumer
 from streams.schemas.fields import told
-from streams.schemas.reference import Service, Staff, Window
+from streams.schemas.reference import Item, Service, Staff, Window
 from streams.settings import Settings
 from streams.topics import Topics
 
 log = logging.getLogger(__name__)
 
 
-def parse_reference(model: type[BaseModel], value: bytes, zone: ZoneInfo) -> BaseModel:
+def parse_reference(model: type[Item], value: bytes, zone: ZoneInfo, key: bytes | None = None) -> Item:
     """A reference record; a time in it without an offset is local time in `zone`.
 
+    Kafka keeps the last record of a key, and deletes by key: under another than its id a record would stand beside the
+    one it should replace, and which of them is read last would change from start to start.
+
     Raises:
-        ValueError: it is not one; the message says why.
+        ValueError: it is not one, or has another key; the message says why.
     """
     try:
-        return model.model_validate(orjson.loads(value), context={"zone": zone})
+        item = model.model_validate(orjson.loads(value), context={"zone": zone})
     except orjson.JSONDecodeError as exc:
         raise ValueError(f"not JSON: {exc}") from None
     except ValidationError as exc:
-        raise ValueError(told(exc.errors(include_url=False, include_input=False)[0])) from None
+        raise ValueError(told(exc.errors(include_url=False, include_input=False))) from None
+    if key is not None and key != item.key.encode():
+        raise ValueError(f"the record's key must be its id, {item.key}: by it Kafka keeps the last one, and deletes")
+    return item
 
 
-def models(topics: Topics) -> dict[str, type[BaseModel]]:
+def models(topics: Topics) -> dict[str, type[Item]]:
     """The model of each reference topic."""
     return {topics.windows.name: Window, topics.staff.name: Staff, topics.services.name: Service}
 
@@ -81,7 +87,7 @@ class ReferenceReader:
                 self._reference.forget(model, key)
                 continue
             try:
-                self._reference.learn(parse_reference(model, record.value, self._settings.zone))
+                self._reference.learn(parse_reference(model, record.value, self._settings.zone, record.key))
             except ValueError as exc:
                 # agents/reference.py refuses it in public; the record before it stays in force.
                 log.warning("unusable %s/%d/%d: %s", partition.topic, partition.partition, record.offset, exc)

@@ -8,6 +8,7 @@ is one message (see chunks.py), agents acknowledge nothing, and `runtime/checkpo
 import asyncio
 import functools
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -87,7 +88,27 @@ class ChunkedConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc
         committed: Mapping[TP, int | None] = await consumer.seek_to_committed()
         if untouched := [partition for partition, offset in committed.items() if not offset]:
             await consumer.seek_to_beginning(*untouched)
+        await self._note_deleted(consumer, committed)
         return committed
+
+    async def _note_deleted(self, consumer: aiokafka.AIOKafkaConsumer, committed: Mapping[TP, int | None]) -> None:
+        """What the group was to read next may be gone: its worker was away for longer than Kafka keeps records, or a
+        publisher gave records a timestamp of long ago, by which Kafka deletes them.
+        """
+        try:
+            async with asyncio.timeout(COMMIT_TIMEOUT):
+                begins = await consumer.beginning_offsets(list(committed))
+        except (KafkaError, TimeoutError) as exc:
+            self.log.debug("whether records were deleted before they were read is not known: %r", exc)
+            return
+        for partition, done in committed.items():
+            if done and (gone := begins[partition] - done) > 0:
+                self.log.error(
+                    "%s/%d: Kafka has deleted the records %d to %d before they were read; the publisher must send them "
+                    "again, and leave the timestamps of records to Kafka (docs/runbook.md)",
+                    *(partition.topic, partition.partition, done, begins[partition] - 1),
+                )
+                self.consumer.deleted[partition.topic] += gone
 
     async def group_offsets(self, topic: str, partitions: int) -> tuple[dict[int, int], dict[int, int]]:
         """By partition: up to where the group is done with a topic, whichever worker it is for, and where it ends.
@@ -137,6 +158,7 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
         self.rebalances = 0  # how many have begun
         self._handed: dict[tuple[str, int], int] = {}  # of a partition, the offset behind what was handed over last
         self._handing = False  # fetched records are being handed over
+        self.deleted: Counter[str] = Counter()  # records of each topic that Kafka deleted before they were read
         self._sought = 0  # the rebalance after which partitions were last put where to go on from
 
     failure: str | None = None  # why this consumer cannot go on

@@ -1,6 +1,7 @@
 """Field types shared by every message: ids, times, short texts. Source: CONTRACT §2."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -9,7 +10,8 @@ from pydantic import GetCoreSchemaHandler, StringConstraints, ValidationInfo, Wi
 from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
 #: 1-64 characters of A-Z a-z 0-9 _ . : -
-Id = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z0-9_.:\-]{1,64}$")]
+ID_PATTERN = r"^[A-Za-z0-9_.:\-]{1,64}$"
+Id = Annotated[str, StringConstraints(strict=True, pattern=ID_PATTERN)]
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
 
 #: The largest record that is taken, in bytes.
@@ -74,7 +76,22 @@ class _TimeSchema:
 Time = Annotated[datetime, _TimeSchema, WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
-def told(error: ErrorDetails, *, within: int = 0) -> str:
-    """A validation error as one line a person can act on; `within`: how many steps of its path are not the record's."""
+#: Faults of one record that are told: who mends them one at a time sends it again as often.
+_MOST_TOLD = 3
+
+
+def told(errors: Iterable[ErrorDetails], *, within: int = 0) -> str:
+    """A record's validation errors in one line that a person can act on: `rating: Field required; channel: …`.
+
+    Args:
+        errors: As pydantic gives them, without the input, which may be personal data.
+        within: How many steps of their paths are not the record's.
+    """
+    faults = list(dict.fromkeys(_fault(error, within) for error in errors))
+    more = f"; and {len(faults) - _MOST_TOLD} more" if len(faults) > _MOST_TOLD else ""
+    return "; ".join(faults[:_MOST_TOLD]) + more
+
+
+def _fault(error: ErrorDetails, within: int) -> str:
     path = ".".join(map(str, error["loc"][within:]))
     return f"{path or 'record'}: {error['msg'].removeprefix('Value error, ')}"

@@ -33,6 +33,11 @@ class Window(_Record):
     since: Time | None = None
     roster: tuple[Shift, ...] = ()
 
+    @property
+    def key(self) -> str:
+        """The key of its record."""
+        return self.window_id
+
 
 class Staff(_Record):
     """A person who serves at windows."""
@@ -42,6 +47,11 @@ class Staff(_Record):
     department_id: Id | None = None
     department_name: Name | None = None
 
+    @property
+    def key(self) -> str:
+        """The key of its record."""
+        return self.staff_id
+
 
 class Service(_Record):
     """A service item (事项)."""
@@ -50,3 +60,12 @@ class Service(_Record):
     name: Name
     department_id: Id | None = None
     department_name: Name | None = None
+
+    @property
+    def key(self) -> str:
+        """The key of its record."""
+        return self.service_id
+
+
+#: What a reference topic holds.
+Item = Window | Staff | Service

@@ -35,6 +35,7 @@ BEYOND: dict[str, set[str]] = {
     "haochaping_agent_seconds_total": {"agent"},
     "haochaping_checkpoint_seconds_total": {"step"},
     "haochaping_chunk_records": {"topic", "le"},
+    "haochaping_deleted_unread": {"topic"},
     "haochaping_state_entries": {"state"},
     "haochaping_recovery_seconds": set(),
     "haochaping_reconcile_difference": set(),

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
-from streams.agents.enrich import Enrich
+from streams.agents.enrich import HASH_BYTES, SENT_HEADER, Enrich
 from streams.agents.refusals import Refusals
 from streams.metrics import Metrics
 from streams.rules.enrichment import Reference
@@ -108,6 +108,39 @@ def test_what_cannot_be_used_costs_its_neighbours_nothing(enrich: Enrich) -> Non
         "R3": "2026-05-12T19:00:00+08:00",
     }
     assert refused == {1: "schema", 2: "not_json"}
+
+
+def test_what_is_wrong_with_a_review_is_told_at_once_if_it_is_not_too_much(enrich: Enrich) -> None:
+    fields = {"review_id": "a b", "rating": 9, "channel": "fax", "window_id": 7, "service_id": ""}
+    record = SimpleNamespace(offset=0, timestamp=NOON, key=None, value=orjson.dumps(fields), headers=())
+    out = Outbox(COUNTS)
+    enrich.process(Chunk(TOPICS.reviews.name, 0, [record], 1), out)
+    ((*_, headers, _),) = [each for batch in out.messages[TOPICS.rejected.name].values() for each in batch]
+    faults = dict(headers)["hcp-detail"].decode().split("; ")
+    assert [fault.split(":")[0] for fault in faults] == ["review_id", "occurred_at", "rating", "and 3 more"]
+
+
+@pytest.mark.parametrize(
+    ("key", "noted"),
+    [
+        (b"R0", b""),
+        (None, b"/"),
+        (b"W-1", b"/=W-1"),
+        (b"13912345678", b""),
+        (b"310228199001011234", b""),
+        ("王小明".encode(), b""),
+        (b"W1\n", b""),
+        (b"\xff", b""),
+        (b"", b""),
+    ],
+)
+def test_a_key_that_may_be_personal_data_goes_no_further(enrich: Enrich, key: bytes | None, noted: bytes) -> None:
+    record = review(0, "2026-05-12T12:00:00+08:00", NOON)
+    record.key = key
+    out = Outbox(COUNTS)
+    enrich.process(Chunk(TOPICS.reviews.name, 3, [record], 1), out)
+    ((*_, headers, _),) = [each for batch in out.messages[TOPICS.enriched.name].values() for each in batch]
+    assert dict(headers)[SENT_HEADER][HASH_BYTES:] == b"3/0" + noted
 
 
 def test_personal_data_is_masked_in_comment_and_tags(enrich: Enrich) -> None:

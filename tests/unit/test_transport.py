@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+from collections import Counter
 from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaTimeoutError
+from aiokafka.errors import IllegalStateError, KafkaError, KafkaTimeoutError
 from aiokafka.structs import OffsetAndMetadata
 from faust.types import TP
 
@@ -174,10 +175,44 @@ async def test_a_partition_of_which_nothing_was_committed_is_put_back_too() -> N
         async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
             begun.extend(partitions)
 
+        async def beginning_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+            return dict.fromkeys(partitions, 5)
+
     thread: Any = object.__new__(ChunkedConsumerThread)
     thread._ensure_consumer = Inner
+    thread.consumer = SimpleNamespace(deleted=Counter())
     assert await thread._seek_to_committed() == {done: 5, untouched: None}
-    assert begun == [untouched]
+    assert (begun, thread.consumer.deleted) == ([untouched], {})
+
+
+async def test_what_kafka_has_deleted_before_it_was_read_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    fine, behind = TopicPartition("reviews", 0), TopicPartition("reviews", 1)
+
+    class Inner:
+        fails = False
+
+        def assignment(self) -> set[TopicPartition]:
+            return {fine, behind}
+
+        async def seek_to_committed(self) -> dict[TopicPartition, int | None]:
+            return {fine: 5, behind: 7}
+
+        async def beginning_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+            if self.fails:
+                raise KafkaError("away")
+            return {fine: 2, behind: 10}
+
+    inner = Inner()
+    thread: Any = object.__new__(ChunkedConsumerThread)
+    thread._ensure_consumer = lambda: inner
+    thread.log = logging.getLogger("test")
+    thread.consumer = SimpleNamespace(deleted=Counter())
+    await thread._seek_to_committed()
+    assert thread.consumer.deleted == {"reviews": 3}
+    assert "reviews/1: Kafka has deleted the records 7 to 9" in caplog.text
+    inner.fails = True  # then nobody knows, and partitions are put where to go on from all the same
+    assert await thread._seek_to_committed() == {fine: 5, behind: 7}
+    assert thread.consumer.deleted == {"reviews": 3}
 
 
 async def test_the_lag_of_the_group_is_that_of_every_partition_whoever_has_it() -> None:
