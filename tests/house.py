@@ -18,7 +18,10 @@ from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
+
+from streams.runtime.admin import partition_counts
 
 #: Seconds a test waits for something that should come at once.
 PATIENCE = 60.0
@@ -235,22 +238,25 @@ class House:
         return asyncio.run(self._progress(self.prefix + topic))
 
     async def _progress(self, topic: str) -> dict[int, tuple[int, int]]:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=5000)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap,
-            group_id=f"{self.prefix}haochaping",
+            group_id=f"{self.prefix}haochaping",  # it subscribes to nothing, so the group is not joined
             enable_auto_commit=False,
             request_timeout_ms=5000,
         )
         try:
             async with asyncio.timeout(10):
+                await admin.start()
                 await consumer.start()
-                await consumer.topics()  # asks for all there are; none is subscribed to, so the group is not joined
-                partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+                count = (await partition_counts(admin, [topic])).get(topic, 0)
+                partitions = [TopicPartition(topic, number) for number in range(count)]
                 ends = await consumer.end_offsets(partitions)
                 return {each.partition: (await consumer.committed(each) or 0, end) for each, end in ends.items()}
         except (KafkaError, OSError):
             return {}
         finally:
+            await admin.close()
             await consumer.stop()
 
     def read(self, topic: str) -> list[Any]:
