@@ -381,6 +381,7 @@ class Worker:
     async def _on_revoked(self, app: faust.App, revoked: Any, **kwargs: Any) -> None:
         """Partitions are about to go: make safe what is done, forget the rest."""
         self.recovered = False
+        self.timers.hold()
         try:
             await asyncio.wait_for(self.checkpoint.finish(), LAST_FLUSH)
         except TimeoutError:
@@ -413,10 +414,11 @@ class Worker:
             for agent, partition, memory in fresh:
                 agent.memories.adopt(partition, memory)
                 agent.recovered(partition)
-            self.timers.look_again()
             seconds = time.monotonic() - started
             self.metrics.recovery_seconds.set(seconds)
             self.recovered = rebalance == app.consumer.rebalances  # else the next has begun, and we are called again
+            if self.recovered:
+                self.timers.look_again()
             self.checkpoint.progressed()
             log.info("partitions assigned: %d; recovered %d records in %.1f s", len(assignment), records, seconds)
         except Exception as exc:

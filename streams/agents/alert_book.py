@@ -5,6 +5,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from pydantic import TypeAdapter
 
 from sinks.schema import alert_columns
 from streams.metrics import Metrics
+from streams.runtime.clock import BEGINNING
 from streams.runtime.memory import Memories
 from streams.runtime.producer import Message, Outbox
 from streams.schemas.alert import Alert, AlertKind
@@ -42,6 +44,11 @@ class AlertBook:
     def about(self, owner: str) -> dict[str, Alert]:
         """Announced alerts about `owner`, by id."""
         return self._announced.get(owner, {})
+
+    def newest(self) -> datetime:
+        """When the last of them was raised."""
+        alerts = chain.from_iterable(each.values() for each in self._announced.values())
+        return max((alert.raised_at for alert in alerts), default=BEGINNING)
 
     def announce(
         self, owner: str, alerts: Iterable[Alert], now: datetime, version: int, *, again: bool = False

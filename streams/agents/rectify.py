@@ -71,7 +71,7 @@ class Rectify:
         self._rules = DeadlineRules.from_settings(settings)
         self._keep = timedelta(days=settings.repeat_window_days) + LATENESS
         self._clock = clock
-        self._looked_at = BEGINNING  # the clock's time at the last tick
+        self._looked_at = BEGINNING  # the event clock's time at the last tick
         self._refusals = refusals
         self._metrics = metrics
         self._publish = publish
@@ -80,9 +80,14 @@ class Rectify:
 
     # What time it is -------------------------------------------------------------------------------------------
 
-    def _now(self) -> datetime:
-        """Time as of the last tick, where it runs ahead of what has been read: see runtime/timers.py."""
-        return self._looked_at if self._clock.by_events or self._catching_up() else self._clock.now()
+    def _now(self, memory: RectifyMemory) -> datetime:
+        """Time as of the last look, where it runs ahead of what has been read: see runtime/timers.py.
+
+        On the wall clock each partition has its own: one that has just come may have much to be read.
+        """
+        if self._clock.by_events:
+            return self._looked_at
+        return memory.looked_at if self._catching_up() else self._clock.now()
 
     def recovered(self, partition: int) -> None:
         """Have every case looked at by the next tick.
@@ -93,11 +98,14 @@ class Rectify:
         memory = self.memories[partition]
         self._clock.observe(memory.clock)
         self._looked_at = max(self._looked_at, memory.clock)
+        # Whoever had the partition looked at it after the newest of its deadlines that was announced.
+        memory.looked_at = memory.book.newest() + datetime.resolution
+        now = self._looked_at if self._clock.by_events else self._clock.now()
         for case_id, dossier in memory.dossiers.items():
             for event in dossier.events.values():
                 self._clock.observe(event.event.at)
             if dossier.opening is not None:
-                case, _ = self._derive(dossier, self._now())
+                case, _ = self._derive(dossier, now)
                 settled = case.state == "dismissed" or (case.state == "closed" and case.called_back_at)
                 memory.derived(dossier, case if settled else None)
             heapq.heappush(memory.moments, (BEGINNING, case_id))
@@ -136,7 +144,7 @@ class Rectify:
                 changelog.append((key, value, [], None))
             if new is not None:
                 touched[case_id] = touched.get(case_id, False) or not new
-        now, news = self._now(), News(self._clock.now())
+        now, news = self._now(memory), News(self._clock.now())
         for case_id, again in touched.items():
             for alert in self._look(memory, case_id, now, out, news, again=again):
                 changelog.extend(memory.book.settle(case_id, alert))
@@ -163,6 +171,7 @@ class Rectify:
         share = max(1, AT_ONCE // max(1, len(list(self.memories))))
         for partition in self.memories:
             memory = self.memories[partition]
+            memory.looked_at = max(memory.looked_at, now)
             due: dict[str, None] = {}
             while memory.moments and memory.moments[0][0] <= now and len(due) < share:
                 due[heapq.heappop(memory.moments)[1]] = None

@@ -118,6 +118,7 @@ class RectifyMemory:
         self.duties: Counter[Duty] = Counter()  # of all cases as last derived
         self.moments: list[tuple[datetime, str]] = []  # a heap; a moment that has passed in vain costs a look
         self.clock = self.expired_at = BEGINNING
+        self.looked_at = BEGINNING  # the wall clock's time when deadlines were last looked at
 
     def __len__(self) -> int:
         return len(self.dossiers)

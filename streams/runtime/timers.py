@@ -41,7 +41,7 @@ class Timers:
     of a replay are a function of what was published, not of how topics interleave.
 
     On the wall clock the same goes for what was published before partitions came (catch_up.py), which may be all that
-    people reported during an outage.
+    people reported during an outage. Before they have come, and while they are shared out anew, nobody looks.
     """
 
     def __init__(
@@ -60,7 +60,9 @@ class Timers:
         self._ticking = asyncio.Lock()
         self._turns = {agent.name: [asyncio.Lock() for _ in range(partitions[agent.topic])] for agent in agents}
         self._last = BEGINNING
-        self._catching_up = False
+        self._held = True  # no partitions have come yet, or they are shared out anew
+        self._changes = 0  # of partitions, so far
+        self._catching_up = not clock.by_events
         #: What ticks announced, in order: by whom, as the agent notes it, and what is done once it is safe.
         self._unsafe: deque[tuple[TimedAgent[Any], Any, asyncio.Future[None]]] = deque()
 
@@ -92,8 +94,16 @@ class Timers:
         """Whether time stands where it was last looked at, though the wall's clock goes on."""
         return self._catching_up
 
+    def hold(self) -> None:
+        """Partitions are about to go, and others may come: look at nothing until they have."""
+        self._held = True
+        self._changes += 1
+        self._catching_up = not self._clock.by_events
+
     def look_again(self) -> None:
         """Partitions came, with cases nobody has looked at yet: do so when what was reported of them has been read."""
+        self._held = False
+        self._changes += 1
         self._last = BEGINNING
         self._catching_up = not self._clock.by_events
         self._quiet.partitions_came()
@@ -102,7 +112,8 @@ class Timers:
         """Tick for ever."""
         while True:
             await asyncio.sleep(INTERVAL)
-            if await self._may_look():
+            changes = self._changes
+            if await self._may_look() and changes == self._changes:
                 self._catching_up = False
                 await self.tick()
             else:
@@ -110,6 +121,8 @@ class Timers:
                     await self._settle()
 
     async def _may_look(self) -> bool:
+        if self._held:
+            return False
         if self._clock.by_events:
             return self._quiet.idle and not self.up_to_date and await self._quiet.group_idle()
         return not self._catching_up or await self._quiet.caught_up()
@@ -119,21 +132,26 @@ class Timers:
 
         A crash in between announces it again, which changes nothing. The other way round an alert could be lost.
         Nothing here waits until it is safe: with ClickHouse slow or away, what falls due meanwhile is announced all the
-        same, as long as the epoch has room for it.
+        same, as long as the epoch has room for it. It ends as soon as partitions go or come: nothing that was reported
+        of those that came has been read yet.
         """
+        changes = self._changes
         async with self._ticking:
             now, agents = self._clock.now(), list(self._agents)
-            while agents:
+            while agents and changes == self._changes:
                 await self._checkpoint.room()
                 for agent in agents:
-                    await self._announce(agent, now)
+                    await self._announce(agent, now, changes)
                 await asyncio.sleep(0)  # thousands of deadlines at one midnight must not hold up all else
                 agents = [agent for agent in agents if agent.due(now)]
-            self._last = now
+            if changes == self._changes:
+                self._last = now
             await self._settle()
 
-    async def _announce(self, agent: TimedAgent[Any], now: datetime) -> None:
+    async def _announce(self, agent: TimedAgent[Any], now: datetime, changes: int) -> None:
         async with self._turn_of_time(agent):
+            if changes != self._changes:
+                return
             out = Outbox(self._partitions)
             announced = agent.tick(now, out)
             if not (out.messages or out.rows):

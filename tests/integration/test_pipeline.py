@@ -323,6 +323,27 @@ def test_what_was_reported_during_an_outage_is_read_before_anybody_is_alarmed(ne
     }
 
 
+def test_nobody_is_alarmed_while_much_that_was_reported_waits_to_be_read(new_house: Make) -> None:
+    """A case is looked at whenever something of it is read; what was done in time may stand far behind that."""
+    house = new_house(HCP_REJECT_LIMIT="1")
+    furnish(house)
+    now = datetime.now(UTC)
+    opened_at, cases = now - timedelta(days=2), [f"c{number}" for number in range(100)]
+    at = (opened_at + timedelta(hours=1)).isoformat()
+    house.publish("reviews", [review(each, opened_at.isoformat(), 1) for each in (*cases, "missed")])
+    house.publish("cases.events", [event(each, "replied", at) for each in cases])
+    others = [event(f"q{number}", "replied", now.isoformat(), note="x" * 1500) for number in range(8000)]
+    house.publish("cases.events", others)
+    house.publish("cases.events", [event(each, "called_back", at) for each in cases])
+    worker = house.start()
+    until("the missed callback is told of", lambda: "callback_overdue:missed" in house.latest("alerts"))
+    house.settle(worker)
+    told = {alert_id for alert_id in house.latest("alerts") if alert_id.startswith("callback_overdue")}
+    assert told == {"callback_overdue:missed"}
+    on_time = {row["case_id"]: row["callback_on_time"] for row in worker.view("bi_cases")}
+    assert on_time == dict.fromkeys(cases, True) | {"missed": False}
+
+
 def test_on_the_wall_clock_a_deadline_fires_when_its_moment_comes(new_house: Make) -> None:
     house = new_house()  # HCP_CLOCK=wall is the default
     furnish(house)

@@ -41,7 +41,12 @@ class Run:
         self.memories.adopt(0, self.memories.assign({0}, 1)[0])
         self.way_in = CaseEvents(TOPICS, settings.zone, refusals)
         self.clock = SetClock(NOW)
-        self.rectify = Rectify(TOPICS, self.memories, settings, self.clock, refusals, self.metrics, lambda *_: None)
+        self.behind = False  # whether what was reported before partitions came is still being read
+        self.rectify = Rectify(
+            *(TOPICS, self.memories, settings, self.clock, refusals, self.metrics),
+            lambda *_: None,
+            catching_up=lambda: self.behind,
+        )
         self.refused: list[tuple[str, str]] = []  # reason, source
         self.changelog: list[tuple[bytes, bytes | None]] = []
         self.offset = 0
@@ -168,3 +173,35 @@ def test_a_case_that_is_forgotten_leaves_no_duty(run: Run) -> None:
     run.changelog += [(key or b"", value) for key, value, *_ in deleted]
     assert not run.memories[0].dossiers and not +run.memories[0].duties
     assert not run.remembered().dossiers
+
+
+def alerts(run: Run) -> set[str]:
+    return set(run.memories[0].book.about("c1"))
+
+
+def test_of_a_partition_that_came_nobody_is_alarmed_before_its_reports_are_read(run: Run) -> None:
+    """The worker may have looked at others a moment ago: that says nothing of this one."""
+    run.tick(timedelta(days=3))
+    run.memories.adopt(0, run.memories.assign({0}, 9)[0])
+    run.behind = True
+    run.rectify.recovered(0)
+    run.open("c1")
+    run.publish(CALLED_BACK | {"event_id": "e2", "type": "replied"})
+    assert alerts(run) == set()
+    run.publish(CALLED_BACK)
+    run.behind = False
+    run.tick(timedelta(days=3))
+    assert alerts(run) == set(), "it was called back in time"
+
+
+def test_what_was_overdue_before_a_restart_still_is_while_reports_are_read(run: Run) -> None:
+    run.open("c1")
+    run.confirm(run.tick(timedelta(days=2)))
+    run.memories.adopt(0, run.remembered())
+    run.behind = True
+    run.rectify.recovered(0)
+    run.publish(CALLED_BACK | {"type": "rectified"})
+    memory = run.memories[0]
+    case = memory.dossiers["c1"].case
+    assert case is not None
+    assert (case.callback_on_time, memory.book.about("c1")["callback_overdue:c1"].state) == (False, "firing")

@@ -52,15 +52,38 @@ class Agent:
         self.happened.append(f"retracted {announced}")
 
 
+class Quiet:
+    """Nothing that was reported waits to be read, unless told."""
+
+    idle = True
+
+    def __init__(self) -> None:
+        self.read = True
+
+    async def group_idle(self) -> bool:
+        return self.read
+
+    def partitions_came(self) -> None:
+        pass
+
+    async def caught_up(self) -> bool:
+        return self.read
+
+
 @pytest.fixture
 def agent() -> Agent:
     return Agent()
 
 
 @pytest.fixture
-def timers(agent: Agent, checkpoint: Checkpoint) -> Timers:
+def quiet() -> Quiet:
+    return Quiet()
+
+
+@pytest.fixture
+def timers(agent: Agent, checkpoint: Checkpoint, quiet: Quiet) -> Timers:
     agents: Any = [agent]
-    return Timers(agents, WallClock(), checkpoint, COUNTS | {"in": 2}, SimpleNamespace(idle=True))
+    return Timers(agents, WallClock(), checkpoint, COUNTS | {"in": 2}, quiet)
 
 
 async def test_what_falls_due_while_clickhouse_is_away_is_announced_all_the_same(
@@ -126,7 +149,7 @@ async def test_announcements_wait_when_the_epoch_is_full(
     stage.sink.set_result(None)
     await checkpoint.flush()
     await asyncio.wait_for(tick, 1)
-    assert agent.happened == ["announced a", "announced b"]
+    assert agent.happened[:2] == ["announced a", "announced b"]
 
 
 async def test_what_falls_due_next_waits_for_no_long_list_of_confirmations(
@@ -175,6 +198,44 @@ async def test_a_worker_takes_its_turn_before_it_gives_an_agent_input(
     await processing
     assert agent.happened == ["processed 0"]
     assert taken
+
+
+async def test_nobody_looks_before_partitions_have_come_and_what_was_reported_is_read(
+    agent: Agent, timers: Timers, quiet: Quiet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.runtime.timers.INTERVAL", 0.01)
+    running = asyncio.create_task(timers.run())
+    agent.waiting = ["a"]
+    await asyncio.sleep(0.05)
+    assert (agent.happened, timers.catching_up) == ([], True), "no partitions yet"
+    quiet.read = False
+    timers.look_again()
+    await asyncio.sleep(0.05)
+    assert (agent.happened, timers.catching_up) == ([], True), "not read yet"
+    quiet.read = True
+    await asyncio.sleep(0.05)
+    assert (agent.happened, timers.catching_up) == (["announced a"], False)
+    timers.hold()
+    agent.waiting = ["b"]
+    await asyncio.sleep(0.05)
+    assert (agent.happened, timers.catching_up) == (["announced a"], True), "a rebalance is under way"
+    running.cancel()
+
+
+@pytest.mark.parametrize("change", ["hold", "look_again"])
+async def test_a_tick_under_way_ends_when_partitions_go_or_come(
+    stage: Stage, checkpoint: Checkpoint, agent: Agent, timers: Timers, change: str
+) -> None:
+    """It may take seconds; of what comes meanwhile nothing that was reported has been read."""
+    agent.waiting, agent.rows = ["a", "b"], MAX_RECORDS
+    tick = asyncio.create_task(timers.tick())
+    await asyncio.sleep(0.01)  # it waits for room
+    getattr(timers, change)()
+    stage.acknowledge.set_result(None)
+    stage.sink.set_result(None)
+    await checkpoint.flush()
+    await asyncio.wait_for(tick, 1)
+    assert [each for each in agent.happened if each.startswith("announced")] == ["announced a"]
 
 
 async def test_partitions_do_not_wait_for_one_another(agent: Agent, timers: Timers) -> None:
