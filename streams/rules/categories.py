@@ -6,8 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from streams.rules.clauses import normalise, said
+from streams.rules.clauses import said
 from streams.rules.likeness import Likeness
+from streams.rules.signs import normalise
 from streams.rules.vocabulary import Vocabulary, read
 
 Cause = Literal["conduct", "process", "mixed", "unknown"]
@@ -100,8 +101,8 @@ class Lexicon:
     def _of_text(self, text: str) -> int:
         text = normalise(text)
         complained, cleared = said(text, self._vocabulary)
-        # Labelled comments say nothing of a district's own words: where one stands, the lexicon alone decides.
-        if self._likeness is None or self._vocabulary.has_added(text):
+        # Labelled comments say nothing of a district's own words, nor in English: there the lexicon alone decides.
+        if self._likeness is None or text.isascii() or self._vocabulary.has_added(text):
             return complained
         return self._likeness.decide(text, complained, cleared)
 

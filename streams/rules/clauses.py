@@ -15,7 +15,6 @@
 5. What is good, or bad and denied, clears its category: likeness.py asks for more before it complains of that.
 """
 
-import unicodedata
 from typing import NamedTuple
 
 from streams.rules.vocabulary import Part, Token, Vocabulary, Word
@@ -34,11 +33,6 @@ _SOFTENED = ("点", "些", "一点", "一些", "一下")
 #: A clause that begins so goes on with the wish of the one before.
 _GOING_ON = frozenset("让把能多少并周中")
 _CLAUSE_ENDS = frozenset({Part.COMMA, Part.STOP, Part.CONTRAST})
-
-
-def normalise(text: str) -> str:
-    """Full-width letters, digits and punctuation as half-width, capitals as small letters."""
-    return unicodedata.normalize("NFKC", text).lower()
 
 
 class Said(NamedTuple):

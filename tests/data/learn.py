@@ -16,8 +16,8 @@ from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from streams.rules.categories import CATEGORIES, LIKENESS, Lexicon, load_lexicon
-from streams.rules.clauses import normalise
 from streams.rules.likeness import LONGEST
+from streams.rules.signs import normalise
 
 #: Seldom is not often enough to learn from, and what weighs next to nothing only makes the file long.
 SEEN_AT_LEAST, WEIGHS_AT_LEAST = 2, 0.15
