@@ -34,7 +34,7 @@ class Score(NamedTuple):
 
 
 def comments(split: str) -> list[dict[str, Any]]:
-    """The labelled comments of one part: `tune`, which the lexicon was written by, `learn`, `keep` or `blind`."""
+    """The labelled comments of one part: `tune`, which the lexicon was written by, `learn`, `keep`, `blind`, …."""
     labelled: list[dict[str, Any]] = [json.loads(line) for line in COMMENTS.read_text(encoding="utf-8").splitlines()]
     return [each for each in labelled if each["split"] == split]
 
@@ -54,7 +54,7 @@ def scores(lexicon: Lexicon, split: str) -> dict[str, Score]:
 
 def main() -> None:
     lexicon = load_lexicon()
-    for split in ("tune", "keep", "blind"):
+    for split in ("tune", "keep", "blind", "mended", "fresh"):
         labelled = comments(split)
         nothing = [each for each in labelled if not each["categories"]]
         alarms = sum(bool(lexicon.classify(each.get("tags"), each["comment"])) for each in nothing)

@@ -191,6 +191,18 @@ RULES = {
     "排队　太久;系统卡顿…": ("queue", "system"),
     "ＡＰＰ登录不上": ("system",),
     "「态度差」": ("attitude",),
+    # traditional signs, English
+    "態度很差,講話很大聲,等咗成個鐘": ("attitude", "queue"),
+    "服務很好,謝謝": (),
+    "Too slow, waited over an hour": ("slow", "queue"),
+    "The clerk was not rude": (),
+    # a time and what was done after it; dearer than elsewhere
+    "一个半小时才办好": ("slow",),
+    "一刻钟就办好": (),
+    "工本费比别的地方贵": ("fees",),
+    # said once more in other words
+    "一个人顶三个岗,该加人了": ("understaffed",),
+    "跑了好几家单位,就这里肯帮我": (),
 }
 
 
