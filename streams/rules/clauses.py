@@ -32,7 +32,6 @@ _BEHIND, _ASKED_BEHIND = 3, 8
 _SOFTENED = ("点", "些", "一点", "一些", "一下")
 #: A clause that begins so goes on with the wish of the one before.
 _GOING_ON = frozenset("让把能多少并周中")
-_CLAUSE_ENDS = frozenset({Part.COMMA, Part.STOP, Part.CONTRAST})
 
 
 class Said(NamedTuple):
@@ -46,13 +45,13 @@ def said(text: str, vocabulary: Vocabulary) -> Said:
     """What a text (normalised) says for and against each category."""
     tokens = vocabulary.find(text)
     about = bad = good = 0
-    alarms = False
     for _, _, word in tokens:
+        if word.alarms:
+            return _Reading(text, tokens, vocabulary).result()
         about |= word.about
         bad |= word.bad
         good |= word.good
-        alarms = alarms or word.alarms
-    if alarms or about & bad:
+    if about & bad:
         return _Reading(text, tokens, vocabulary).result()
     praised, weak = vocabulary.categories_of(about & good)
     return Said(0, praised | weak)  # 99 of 100 comments: praise, or 无
@@ -103,8 +102,9 @@ class _Reading:
             elif word.part:
                 self._turn(token, word.part)
             if word.about:
-                # 不排队还态度差: 不 denies what stands right behind it, not what is said of that.
-                self._near = [end for end in self._near if end == start]
+                if self._near:
+                    # 不排队还态度差: 不 denies what stands right behind it, not what is said of that.
+                    self._near = [end for end in self._near if end == start]
                 self._seen.append(token)
         if not self._praised:
             self._found |= self._weak
@@ -112,29 +112,31 @@ class _Reading:
         return Said(self._found, self._cleared & ~self._found)
 
     def _turn(self, token: Token, part: Part) -> None:
-        """A word that changes the sense of others."""
+        """A word that changes the sense of others; the commonest first."""
         match part:
             case Part.COMMA:
                 self._begin_clause()
                 # 建议优化流程,让群众少跑腿: the wish goes on.
                 self._wished_here = self._wish and self._text[token[1] : token[1] + 1] in _GOING_ON
+            case Part.BARRIER:
+                self._near.clear()
+                self._never = 0
+                self._spared = False
             case Part.STOP:
                 self._begin_sentence()
+            case Part.NOT:
+                self._near.append(token[1])
+            case Part.NEUTRAL:
+                pass
             case Part.CONTRAST:
                 self._past = False
                 self._begin_clause()
-            case Part.NOT:
-                self._near.append(token[1])
             case Part.NEVER:
                 self._never += 1
             case Part.NEEDLESS:
                 self._spared = True
             case Part.NONE:
                 self._deny_last(token)
-            case Part.BARRIER:
-                self._near.clear()
-                self._never = 0
-                self._spared = False
             case Part.WISH:
                 self._wish = self._wished_here = True
             case Part.NEED:
@@ -148,15 +150,16 @@ class _Reading:
             case Part.NOW:
                 self._past = False
                 self._never = 0
-            case Part.NEUTRAL:
-                pass
 
     def _judge(self, at: int, token: Token) -> None:
         """A word that is bad or good, of an aspect or by itself."""
-        _, end, word = token
-        about = self._aspect(at, word)
-        alone = word.says or word.lacks or word.weak or word.vague
-        denied = bool(about & (word.bad | word.good) or alone) and self._is_denied(token)
+        start, end, word = token
+        about = self._aspect(at, word) if word.by_rules else 0
+        denied = (
+            (bool(self._near) or self._never > 0 or start - self._denied <= _LISTED_APART)  # else nothing denies
+            and (word.alone or about & (word.bad | word.good) != 0)
+            and self._is_denied(token)
+        )
         if about:
             wrong = about & (word.good if denied else word.bad)
             if self._wished_here:
@@ -165,17 +168,20 @@ class _Reading:
                 self._complain(*self._categories_of(wrong))
             elif denied:
                 self._complain(word.lacks)  # 指南没有更新
-            self._clear(*self._categories_of(about & (word.bad if denied else word.good)))
+            cleared = about & (word.bad if denied else word.good)
+            if cleared:
+                self._clear(*self._categories_of(cleared))
             asked = about & (word.asked | (word.good if self._asks_for_more(end) or self._is_wished(at, token) else 0))
             if asked:
                 self._ask(self._categories_of(asked)[0])
         elif denied:
             self._complain(word.lacks | (word.says if self._wished_here else 0))
             self._clear(word.says)
-        else:
+        elif word.alone:
             self._complain(word.says, word.weak, word.vague)
-            self._ask(word.lacks, self._wished_here)  # 希望提前告知
-            self._clear(word.lacks)
+            if word.lacks:
+                self._ask(word.lacks, self._wished_here)  # 希望提前告知
+                self._clear(word.lacks)
         if word.praises and not denied and not self._past:
             self._praised = True
         if word.lacks:
@@ -244,9 +250,9 @@ class _Reading:
     def _only_denies(self, at: int) -> bool:
         """Whether a word that is bad but may deny, too, goes with a word behind it: 不够专业, 没人告诉我."""
         for _, _, word in self._tokens[at + 1 :]:
-            if word.part in _CLAUSE_ENDS or word.part is Part.BARRIER:
+            if word.ends or word.part is Part.BARRIER:
                 return False
-            if word.lacks or word.good or word.says or word.weak or word.vague:
+            if word.alone or word.good:
                 return True
         return False
 
@@ -255,17 +261,15 @@ class _Reading:
     def _aspect(self, at: int, word: Word) -> int:
         """The rules under which this word judges an aspect of this clause, or of the one before; 0 for none."""
         rules = word.bad | word.good | word.asked
-        if not rules:
-            return 0
         about = self._aspect_behind(at, word.asked, _ASKED_BEHIND) if word.asked else 0
-        about = about or self._aspect_before(self._seen, rules, listed=not word.time)
+        about = about or (self._aspect_before(self._seen, rules, listed=not word.time) if self._seen else 0)
         if about:
             self._spent, self._seen = self._seen, []
             return about
         return (
             self._aspect_behind(at, rules, _BEHIND)
-            or self._aspect_before(self._carried, rules)
-            or self._aspect_before(self._spent, rules)
+            or (self._aspect_before(self._carried, rules) if self._carried else 0)
+            or (self._aspect_before(self._spent, rules) if self._spent else 0)
         )
 
     def _aspect_before(self, aspects: list[Token], rules: int, listed: bool = True) -> int:
@@ -283,7 +287,7 @@ class _Reading:
         tokens = self._tokens
         end = tokens[at][1]
         for start, _, word in tokens[at + 1 :]:
-            if start - end > reach or word.part in _CLAUSE_ENDS:
+            if start - end > reach or word.ends:
                 return 0
             if word.about & rules:
                 return word.about & rules

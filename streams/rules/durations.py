@@ -69,11 +69,17 @@ _DATE = (
     r"|(?<=[月年])[0-9一二三四五六七八九十]{1,3}[日月]"
 )
 
+# How one can begin. Looking for that first only saves time: 一直 and 不好 are common.
+_NUMERALS = "0-9零一二两俩三仨四五六七八九十百几数半"
+_BEGINS = (
+    rf"(?=[{_NUMERALS}][{_NUMERALS}\s.多来个秒分m刻小钟h工天日周星礼月年整上下早晌白会]|好[{_NUMERALS}个]|个把"
+    r"|整[整个天上下早晌白大小一老半全]|[大小][个上下早晌白半]|老半|全天|片刻"
+    r"|[不没未][到足超用]|[用要]不|少于|[只仅才][用花等需要]|最多)"
+)
+
 #: An expression of time; matching is longest first at one place.
 DURATION = (
-    rf"(?<![0-9零〇一二三四五六七八九十])(?!一[天年]比|{_DATE})"
-    # The look-ahead only saves time: nothing else can begin one.
-    r"(?=[0-9零一二两俩三仨四五六七八九十百几数半个整大小老好全片不没未用要少只仅才最])"
+    rf"(?<![0-9零〇一二三四五六七八九十]){_BEGINS}(?!一[天年]比|{_DATE})"
     rf"(?:{_LESS}{_ABOUT}(?:{_COUNTED}|{_MOMENT})|(?<![了才要等])(?:{_COUNTED}|{_HALF_DAY}){_DONE}"
     rf"|{_COUNTED}(?:以上|左右)?(?:{_QUICKLY}|以?内|之内|还?(?:不到|没到))?"
     rf"|{_HALF_DAY}(?:{_QUICKLY})?|{_MOMENT})"

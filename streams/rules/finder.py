@@ -81,7 +81,10 @@ class Finder(Generic[Value]):
                 continue
             start, at = at, match.end()
             group = match.lastindex
-            value = words[text[start:at]] if group is None else here[1][group - 1]
+            if group is None:
+                found.append((start, at, words[text[start:at]]))
+                continue
+            value = here[1][group - 1]
             found.append((start, at, value(text[start:at]) if callable(value) else value))
         return found
 

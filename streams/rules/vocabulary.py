@@ -47,6 +47,7 @@ _REGEX = re.compile(r"[(\[{|?+*\\]")
 
 
 _ALARMING = (Part.NOT, Part.NEVER, Part.NONE, Part.WISH, Part.NEED, Part.WISHED)
+_ENDING = (Part.COMMA, Part.STOP, Part.CONTRAST)
 
 
 @dataclass(slots=True)
@@ -64,13 +65,18 @@ class Word:
     part: Part | None = None
     praises: bool = False
     time: bool = False  # stands for how long something took
-    judges: bool = field(init=False)  # whether it says that something is bad, good, or wanted
+    alone: bool = field(init=False)  # whether it says something without an aspect
+    by_rules: bool = field(init=False)  # whether it judges aspects
+    judges: bool = field(init=False)  # either
+    ends: bool = field(init=False)  # ends a clause
     alarms: bool = field(init=False)  # a text without any such word can complain only of aspects in `bad` words
 
     def __post_init__(self) -> None:
-        alone = any((self.says, self.weak, self.vague))
-        self.judges = alone or any((self.lacks, self.bad, self.good, self.asked))
-        self.alarms = alone or self.part in _ALARMING
+        self.alone = any((self.says, self.lacks, self.weak, self.vague))
+        self.by_rules = any((self.bad, self.good, self.asked))
+        self.judges = self.alone or self.by_rules
+        self.ends = self.part in _ENDING
+        self.alarms = any((self.says, self.weak, self.vague)) or self.part in _ALARMING
 
     def __or__(self, other: "Word") -> "Word":
         bits = {name: getattr(self, name) | getattr(other, name) for name in _ALONE + _IN_RULES}
