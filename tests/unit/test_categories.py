@@ -8,7 +8,7 @@ import pytest
 
 from streams.errors import HaochapingError
 from streams.rules.categories import CATEGORIES, TITLES, TITLES_EN, Lexicon, cause_of, load_lexicon
-from streams.rules.durations import length, number
+from streams.rules.durations import DURATION, length, number
 from tests.data.score_comments import comments, scores
 from tests.lexicon import LEXICON
 
@@ -244,6 +244,41 @@ def test_what_complains_about_nothing_is_seldom_given_a_category(split: str, at_
     content = [each for each in comments(split) if not each["categories"]]
     alarms = [each for each in content if LEXICON.classify(each.get("tags"), each["comment"])]
     assert len(alarms) <= at_most * len(content)
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        *(
+            "1.5小时",
+            "30 mins",
+            "一个半小时",
+            "十几二十分钟",
+            "好几天",
+            "好个把小时",
+            "个把小时",
+            "两三个工作日",
+            "一刻钟",
+        ),
+        *("整整一下午", "整整半天", "整个上午", "一整天", "大半天", "老半天", "小半天", "一早上", "半天", "全天"),
+        *(
+            "不到一小时",
+            "未超过十分钟",
+            "没用几分钟",
+            "用不了三天",
+            "要不了两天",
+            "少于5天",
+            "只需三天",
+            "仅用5分钟",
+            "才花了一天",
+        ),
+        *("最多两天", "一小会儿", "一会", "片刻", "几秒"),
+    ],
+)
+def test_a_time_is_found_whole(time: str) -> None:
+    match = re.match(DURATION, time)
+    assert match
+    assert match[0] == time
 
 
 @pytest.mark.parametrize("date", ["6月3日", "7月22日", "2026年5月", "二〇二六年六月三日", "十二月底", "5月份"])
