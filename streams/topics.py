@@ -9,6 +9,10 @@ from streams.settings import Settings
 
 DAY_MS = 24 * 60 * 60 * 1000
 
+#: The largest batch that reviews.rejected takes. Refused records keep their bytes and gain headers, so the largest a
+#: broker took (1 MiB unless told otherwise) must fit with room to spare.
+REFUSED_BYTES = 2 * 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
@@ -65,9 +69,8 @@ class Topics:
             services=Topic(f"{prefix}reference.services", compact=True),
             case_events=Topic(f"{prefix}cases.events"),
             enriched=Topic(f"{prefix}reviews.enriched"),
-            # Refused records may hold personal data: 14 days, then gone. They keep their bytes and gain headers,
-            # so the largest a broker took (1 MiB unless told otherwise) must fit with room to spare.
-            rejected=Topic(f"{prefix}reviews.rejected", retention_ms=14 * DAY_MS, max_bytes=2 * 1024 * 1024),
+            # Refused records may hold personal data: 14 days, then gone.
+            rejected=Topic(f"{prefix}reviews.rejected", retention_ms=14 * DAY_MS, max_bytes=REFUSED_BYTES),
             cases=Topic(f"{prefix}cases", compact=True),
             alerts=Topic(f"{prefix}alerts", compact=True),
             case_inputs=Topic(f"{own}case-inputs"),

@@ -3,6 +3,7 @@
 Nearly every review is good and ends here, so a chunk is turned into columns once and worked on column by column.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
@@ -135,7 +136,7 @@ class Aggregate:
             [content for _, _, content in news],
             max([record.timestamp for record in chunk.records]),
         )
-        changelog += memory.expire(self._keep_ms)
+        changelog += memory.expire(time.time_ns() // 1_000_000, self._keep_ms)
 
     def _admit(self, chunk: Chunk, memory: AggregateMemory, out: Outbox) -> tuple[list[Admitted], list[Admitted]]:
         """The reviews to give effect to, and those among them never seen before."""

@@ -7,8 +7,12 @@ from typing import Any
 
 from streams.errors import HaochapingError
 from streams.metrics import Metrics
-from streams.runtime.producer import Outbox
+from streams.runtime.producer import Outbox, sent_bytes
 from streams.schemas.fields import MAX_BYTES
+from streams.topics import REFUSED_BYTES
+
+#: The largest that is sent, with room for headers.
+_MOST_BYTES = REFUSED_BYTES - 64 * 1024
 
 #: How many of a partition's last records the limit looks at.
 LIMIT_RECORDS = 1000
@@ -48,7 +52,14 @@ class Refusals:
     def refuse(
         self, out: Outbox, reason: Reason, detail: str, source: str, key: bytes | None, value: bytes | None
     ) -> None:
-        """One record; `source` is `topic/partition/offset`. Its key and value stay as they are."""
+        """One record; `source` is `topic/partition/offset`. Its key and value stay as they are.
+
+        But for one that only its publisher's compression made fit the broker: it must not stop those behind it, so it
+        is named, and its bytes stay where they are.
+        """
+        if sent_bytes(key, value) > _MOST_BYTES:
+            detail += "; its bytes fit no topic, however compressed, and are to be found at hcp-source only"
+            key = value = None
         self._metrics.rejected.labels(reason.value).inc()
         detail = " ".join(detail.split())
         self._last = f"{source} ({reason.value}: {detail})"

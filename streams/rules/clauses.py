@@ -28,6 +28,7 @@ _DENYING = frozenset("不没未无")
 _AND = frozenset("、和与或及")
 #: An aspect follows the word that judges it: 这么差的态度; farther off in a wish: 增加一些自助叫号屏.
 _BEHIND, _ASKED_BEHIND = 3, 8
+_WORDS_ON = 20  # words of a clause behind one that are looked at
 #: A good word in a form of asking for more: 快点, 清楚一些; but not 快点了, 很快点赞.
 _SOFTENED = ("点", "些", "一点", "一些", "一下")
 #: A clause that begins so goes on with the wish of the one before.
@@ -249,7 +250,7 @@ class _Reading:
 
     def _only_denies(self, at: int) -> bool:
         """Whether a word that is bad but may deny, too, goes with a word behind it: 不够专业, 没人告诉我."""
-        for _, _, word in self._tokens[at + 1 :]:
+        for _, _, word in self._tokens[at + 1 : at + 1 + _WORDS_ON]:
             if word.ends or word.part is Part.BARRIER:
                 return False
             if word.alone or word.good:
@@ -286,7 +287,7 @@ class _Reading:
     def _aspect_behind(self, at: int, rules: int, reach: int) -> int:
         tokens = self._tokens
         end = tokens[at][1]
-        for start, _, word in tokens[at + 1 :]:
+        for start, _, word in tokens[at + 1 : at + 2 + reach]:
             if start - end > reach or word.ends:
                 return 0
             if word.about & rules:

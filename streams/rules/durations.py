@@ -26,7 +26,9 @@ _DIGITS: dict[str, float] = {
 _DIGITS |= {"仨": 3, "几": 3, "数": 3, "多": 3, "半": 0.5}
 _TENS = {"十": 10, "百": 100}
 
-_NUMBER = r"(?:[0-9]+(?:\.[0-9]+)?|个把|[零一二两俩三仨四五六七八九十百几数半]+)"
+#: Signs of a number. A text of nothing but such signs would else be read from each of them to its end.
+_LONGEST = 12
+_NUMBER = rf"(?:[0-9]+(?:\.[0-9]+)?|个把|[零一二两俩三仨四五六七八九十百几数半]{{1,{_LONGEST}}})"
 _MINUTES = {
     "秒": 1 / 60,
     "分": 1,

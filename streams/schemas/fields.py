@@ -26,9 +26,9 @@ FIRST_YEAR, LAST_YEAR = 1970, 2105
 
 
 #: How nearly every system writes a time, d for a digit; far from the ends of the years above.
-_USUAL = r"^(19[89]|20d)d-dd-ddTdd:dd:dd(\.d{1,6})?(Z|[+-]dd:dd)$".replace("d", "[0-9]")
+_USUAL = r"^(19[89]|20d)d-dd-ddTdd:dd:dd(\.d{1,6})?(Z|[+-]dd:[0-5]d)$".replace("d", "[0-9]")
 #: RFC 3339, a space for the T and no offset allowed; fromisoformat() also takes dates, weeks, +0800 and more.
-_RFC_3339 = re.compile(r"dddd-dd-dd[Tt ]dd:dd:dd(\.d+)?([Zz]|[+-]dd:dd)?".replace("d", "[0-9]"))
+_RFC_3339 = re.compile(r"dddd-dd-dd[Tt ]dd:dd:dd(\.d+)?([Zz]|[+-]dd:[0-5]d)?".replace("d", "[0-9]"))
 _WANTED = f"must be an RFC 3339 time that exists, from 1970 to {LAST_YEAR}, such as 2026-05-12T09:30:00+08:00"
 
 

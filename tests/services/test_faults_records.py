@@ -1,6 +1,7 @@
 """However records come, late, again, by several publishers, the results are those of their set."""
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -81,17 +82,19 @@ async def publish_in_transactions(house: House) -> None:
         await producer.stop()
 
 
-def publish_compressed(house: House, topic: str, values: list[bytes]) -> None:
+def publish_compressed(
+    house: House, topic: str, values: list[bytes | None], key: bytes = b"large", compression: str = "gzip"
+) -> None:
     """Values that fit the broker only because they are compressed."""
 
     async def publish() -> None:
         producer = AIOKafkaProducer(
-            bootstrap_servers=house.bootstrap, compression_type="gzip", max_request_size=8 << 20
+            bootstrap_servers=house.bootstrap, compression_type=compression, max_request_size=8 << 20
         )
         await producer.start()
         try:
             for value in values:
-                await producer.send_and_wait(house.prefix + topic, value, key=b"large")
+                await producer.send_and_wait(house.prefix + topic, value, key=key)
         finally:
             await producer.stop()
 
@@ -123,6 +126,23 @@ def test_what_is_far_too_large_is_refused_with_its_bytes_unchanged(new_house: Ma
     assert replayed.returncode == 0, replayed.stderr
     house.settle(worker)
     assert [value for _, _, value in house.rejected()].count(b"x" * 4_000_000) == 2
+
+
+def test_nothing_that_fits_the_broker_stops_what_is_behind_it(new_house: Make) -> None:
+    """A key may be large, too; and what repeats only far on, gzip cannot compress."""
+    house = new_house(HCP_CLOCK="event", HCP_STALL_TIMEOUT="20")
+    assert house.command("topics").returncode == 0
+    block = os.urandom(600 * 1024)
+    sent = [(b"k" * 3_200_000, b"{}", "gzip"), (b"k" * 2_500_000, None, "gzip"), (b"r0", block * 6, "zstd")]
+    for key, value, compression in sent:
+        publish_compressed(house, "reviews", [value], key, compression)
+    house.publish("reviews", [good(1)])
+    worker = house.start()
+    house.settle(worker)
+    assert {row["review_id"] for row in worker.view("bi_reviews")} == {"r1"}
+    wanted = [("too_large", key, value) for key, value, _ in sent]
+    refused = [(headers["hcp-reason"], key, value) for headers, key, value in house.rejected()]
+    assert sorted(refused, key=repr) == sorted(wanted, key=repr)
 
 
 async def delete_all(house: House, topic: str) -> None:

@@ -159,6 +159,15 @@ def test_reviews_seen_are_forgotten_in_the_order_of_their_arrival() -> None:
     for number in range(4):
         memory.seen[f"r{number}"] = number
         list(memory.keep([f"r{number}"], [number], [bytes(8)], number * day))
-    assert [(key, value) for key, value, _, _ in memory.expire(day)] == [(b"s0-0", None), (b"s1-1", None)]
+    assert [(key, value) for key, value, _, _ in memory.expire(9 * day, day)] == [(b"s0-0", None), (b"s1-1", None)]
     assert set(memory.seen) == {"r2", "r3"}
-    assert list(memory.expire(day)) == []
+    assert list(memory.expire(9 * day, day)) == []
+
+
+def test_a_record_of_a_machine_whose_clock_is_far_ahead_makes_no_others_old() -> None:
+    memory, day = AggregateMemory(), 24 * 60 * 60 * 1000
+    for number, arrived in enumerate((0, 1 * day, 500 * day, 1 * day)):
+        memory.seen[f"r{number}"] = number
+        list(memory.keep([f"r{number}"], [number], [bytes(8)], arrived))
+    assert list(memory.expire(1 * day, 2 * day)) == []
+    assert [key for key, *_ in memory.expire(2 * day, 2 * day)] == [b"s0-0"]

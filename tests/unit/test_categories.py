@@ -399,3 +399,10 @@ def test_the_documents_example_is_true(tmp_path: Path, monkeypatch: pytest.Monke
     example = doctest.DocTestParser().get_doctest(blocks["python"], {}, "docs/categories.md", None, None)
     assert example.examples
     assert doctest.DocTestRunner(verbose=False).run(example).failed == 0
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("sign", ["几", "半", "百", "零", "缺", "先", "多", "不", "没", "1", " ", "等1", "一个", "慢,"])
+def test_a_text_of_one_sign_costs_no_more_than_its_length(sign: str) -> None:
+    """Anybody may send one, and what takes a second for two thousand signs would take minutes here."""
+    LEXICON.classify(None, sign * (60_000 // len(sign)))

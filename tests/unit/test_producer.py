@@ -7,7 +7,7 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from streams.runtime.producer import MAX_BATCH_BYTES, BatchProducer
+from streams.runtime.producer import MAX_BATCH_BYTES, BatchProducer, sent_bytes
 from streams.settings import Settings
 
 MESSAGES = {"topic": {3: [(b"key", b"value", [], None)]}}
@@ -50,6 +50,14 @@ async def test_a_broker_that_is_away_for_too_long_is_not_waited_for() -> None:
     with pytest.raises(KafkaTimeoutError):
         await house(inner, 0.1).send(MESSAGES)
     assert inner.taken == []
+
+
+async def test_a_large_key_is_compressed_as_a_large_value_is() -> None:
+    """Else it would be more than the broker takes, and end one worker after the other."""
+    inner, large = Impatient(0), b"k" * (MAX_BATCH_BYTES + 1)
+    await house(inner, 60).send({"topic": {0: [(b"a", b"1", [], 1), (large, None, [], 2), (b"c", b"3", [], 3)]}})
+    assert [count for *_, count in inner.taken] == [1, 1, 1]
+    assert sent_bytes(large, None) < 1000
 
 
 async def test_a_large_message_has_a_batch_of_its_own_and_all_keep_their_order() -> None:

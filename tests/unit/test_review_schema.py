@@ -43,6 +43,8 @@ def test_the_least_review_is_valid_and_unknown_fields_are_ignored() -> None:
         {"occurred_at": "2026-05-12T09:30:00,5+08:00"},
         {"occurred_at": "2026-05-12T09:30:00 +08:00"},
         {"occurred_at": "2026-05-12T09:30:00+08:00:30"},
+        {"occurred_at": "2026-05-12T09:30:00+08:60"},
+        {"occurred_at": "2026-05-12T09:30:00.5+23:99"},
         {"received_at": "2106-01-01T00:00:00Z"},
         {"occurred_at": "2026-02-30T09:30:00+08:00"},
         {"occurred_at": "2026-05-12T25:00:00+08:00"},
