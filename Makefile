@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 .PHONY: help demo test check test-services bench clean
 
 help:
-	@echo "make demo           replay a district's year on embedded parts (REVIEWS=20000, SERVE=1 keeps the board up)"
+	@echo "make demo           replay eight months of a district on embedded parts (REVIEWS=20000, SERVE=1 keeps the board up)"
 	@echo "make test           all tests that need Python alone"
 	@echo "make check          the same, after lint and types"
 	@echo "make test-services  the tests on Apache Kafka, clickhouse-server, Prometheus and Chromium"

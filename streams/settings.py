@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     reject_limit: float = Field(0.5, gt=0, le=1)  # share of a partition's last 1,000 records; 1 switches it off
     standby_replicas: int = Field(0, ge=0, le=10)  # other workers that keep a copy of each partition's memory
     session_timeout: float = Field(10, ge=1, lt=90)  # seconds without a heartbeat until partitions go to others
-    stall_timeout: float = Field(120, gt=0)  # seconds without progress although there is work
+    stall_timeout: float = Field(120, gt=0, le=86_400)  # seconds without progress although there is work
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 
@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     def _known_zone(cls, name: str) -> str:
         try:
             ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):  # Asia is a folder
             raise ValueError("is not a time zone name such as Asia/Shanghai") from None
         return name
 

@@ -33,6 +33,9 @@ def test_an_unknown_name_stops_the_start_and_suggests_the_right_one(monkeypatch:
     [
         ("HCP_PARTITIONS", "many"),
         ("HCP_TIMEZONE", "Mars/Olympus"),
+        ("HCP_TIMEZONE", "Asia"),
+        ("HCP_STALL_TIMEOUT", "inf"),
+        ("HCP_SESSION_TIMEOUT", "nan"),
         ("HCP_CLOCK", "sun"),
         ("HCP_CLICKHOUSE_URL", "mysql://x"),
         ("HCP_KAFKA_BOOTSTRAP", "nowhere"),
