@@ -1,5 +1,6 @@
 """What a review complains about: fourteen categories, and whose doing it is. Source: CONTRACT §3, Categories."""
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -34,6 +35,8 @@ _NAMES = {
 CATEGORIES: tuple[str, ...] = tuple(_NAMES)
 TITLES: Mapping[str, str] = MappingProxyType({name: chinese for name, (chinese, _) in _NAMES.items()})
 TITLES_EN: Mapping[str, str] = MappingProxyType({name: english for name, (_, english) in _NAMES.items()})
+
+_long_number = re.compile(r"[0-9](?:[ -]?[0-9]){6}").search
 
 #: What a person at the window answers for; everything else is the process.
 CONDUCT = frozenset({"attitude", "obstruct", "unskilled"})
@@ -101,8 +104,9 @@ class Lexicon:
     def _of_text(self, text: str) -> int:
         text = normalise(text)
         complained, cleared = said(text, self._vocabulary)
-        # Labelled comments say nothing of a district's own words, nor in English: there the lexicon alone decides.
-        if self._likeness is None or text.isascii() or self._vocabulary.has_added(text):
+        # Labelled comments say nothing of a district's own words, nor in English, and where one of them has a telephone
+        # it is that nobody answers, not whom to call back: there the lexicon alone decides.
+        if self._likeness is None or text.isascii() or _long_number(text) or self._vocabulary.has_added(text):
             return complained
         return self._likeness.decide(text, complained, cleared)
 

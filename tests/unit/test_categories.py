@@ -406,3 +406,14 @@ def test_the_documents_example_is_true(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_text_of_one_sign_costs_no_more_than_its_length(sign: str) -> None:
     """Anybody may send one, and what takes a second for two thousand signs would take minutes here."""
     LEXICON.classify(None, sign * (60_000 // len(sign)))
+
+
+@pytest.mark.parametrize(
+    "comment", ["座机021-57921234", "我的座机57921234", "联系电话57921234", "电话１３９１２３４５６７８"]
+)
+def test_how_to_reach_somebody_is_no_complaint(comment: str) -> None:
+    assert LEXICON.classify(None, comment) == ()
+
+
+def test_a_complaint_with_a_telephone_number_is_one() -> None:
+    assert LEXICON.classify(None, "排队太久,请回电13912345678") == ("queue",)
