@@ -6,12 +6,17 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from streams.runtime.embedded_broker import start_broker
 from tests.house import House, free_port, house
 from tests.services.table import Fault, table
 
 _numbers = itertools.count()
+
+# How long an example takes says how busy the machine is, not whether a rule is kept.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

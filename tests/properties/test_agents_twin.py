@@ -9,7 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 import orjson
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.agents.aggregate import KIND_HEADER, OPENING
@@ -264,7 +264,6 @@ def plain(records: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 @patch("streams.agents.rectify.AT_ONCE", 2)  # a tick of a few deadlines is done in several goes
-@settings(deadline=None)
 @given(st.data(), districts() | crowded_weeks())
 def test_cases_and_alerts_are_those_of_the_twin_whatever_happens_on_the_way(
     data: st.DataObject, district: District
@@ -304,7 +303,6 @@ def test_cases_and_alerts_are_those_of_the_twin_whatever_happens_on_the_way(
 
 
 @patch("streams.agents.rectify.AT_ONCE", 2)
-@settings(deadline=None)
 @given(st.data(), districts())
 def test_what_the_last_tick_of_a_worker_announced_is_known_to_the_next(data: st.DataObject, district: District) -> None:
     """And withdrawn, should the first thing it reads prove that a deadline was met."""
@@ -327,7 +325,6 @@ def test_what_the_last_tick_of_a_worker_announced_is_known_to_the_next(data: st.
     assert_as_the_twin(house, district)
 
 
-@settings(deadline=None)
 @given(crowded_weeks(), st.booleans())
 def test_an_alert_that_stood_on_half_of_the_records_reaches_the_sink_though_the_worker_died(
     district: District, tick: bool

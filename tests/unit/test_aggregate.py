@@ -94,7 +94,7 @@ class Run:
         return {key: reviews for key, (_, reviews) in self.cells.items()}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, 25), min_size=1, max_size=60), st.data())
 def test_crashes_and_other_chunk_bounds_change_no_count(numbers: list[int], data: st.DataObject) -> None:
     """However a partition is cut into chunks, re-read after crashes, its changelog half written: the same cells."""
