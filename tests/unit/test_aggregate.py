@@ -1,9 +1,11 @@
 """Cells and admission under re-reading: the heart of “nothing is counted twice”."""
 
+from itertools import permutations
 from types import SimpleNamespace
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +14,7 @@ from streams.agents.aggregate_memory import AggregateMemory
 from streams.agents.enrich import SENT_HEADER
 from streams.agents.refusals import Refusals
 from streams.metrics import Metrics
+from streams.rules.admission import offset_of
 from streams.runtime.chunks import Chunk
 from streams.runtime.clock import EventClock
 from streams.runtime.memory import Memories
@@ -20,9 +23,12 @@ from streams.topics import Topics
 
 TOPICS = Topics.under("")
 COUNTS = {topic.name: 2 for topic in TOPICS}
+DEDUPE_DAYS = 30
+BEGAN, HOUR = 1_800_000_000_000, 60 * 60 * 1000  # ms
+DAY = 24 * HOUR
 
 
-def record(offset: int, number: int, sent: bytes | None = None) -> Any:
+def record(offset: int, number: int, sent: bytes | None = None, arrived: int = BEGAN, **fields: Any) -> Any:
     """A record of the enriched topic; `sent` is what it says of the published one."""
     rating = 1 + number % 5
     at = f"2026-05-{1 + number % 3:02d}T10:00:00+08:00"
@@ -43,11 +49,9 @@ def record(offset: int, number: int, sent: bytes | None = None) -> Any:
     review |= dict.fromkeys(
         ["window_id", "staff_id", "service_id", "hall_id", "department_id"], f"x{number % 4}"
     ) | dict.fromkeys(["window_name", "staff_name", "service_name", "hall_name", "department_name"], "name")
-    review |= {"case_no": None, "comment": None, "reviewer_key": None}
+    review |= {"case_no": None, "comment": None, "reviewer_key": None} | fields
     headers = [(SENT_HEADER, number.to_bytes(8, "big") if sent is None else sent)]
-    return SimpleNamespace(
-        offset=offset, key=b"k", value=orjson.dumps(review), timestamp=1_800_000_000_000, headers=headers
-    )
+    return SimpleNamespace(offset=offset, key=b"k", value=orjson.dumps(review), timestamp=arrived, headers=headers)
 
 
 class Run:
@@ -62,14 +66,13 @@ class Run:
 
     def restart(self) -> None:
         memories = Memories(TOPICS.enriched.name, TOPICS.aggregate_changelog.name, AggregateMemory)
-        metrics = Metrics()
-        self.clock = EventClock()
-        refusals = Refusals(TOPICS.rejected.name, metrics, 1)
-        self.agent = Aggregate(TOPICS, memories, 30, self.clock, refusals, metrics, lambda *_: None)
-        memory = memories.assign({0}, 1)[0]
-        memories.adopt(0, memory)
+        self.metrics, self.clock = Metrics(), EventClock()
+        refusals = Refusals(TOPICS.rejected.name, self.metrics, 1)
+        self.agent = Aggregate(TOPICS, memories, DEDUPE_DAYS, self.clock, refusals, self.metrics, lambda *_: None)
+        self.memory = memories.assign({0}, 1)[0]
+        memories.adopt(0, self.memory)
         for key, value in self.changelog:
-            memory.recall(key, value)
+            self.memory.recall(key, value)
         self.agent.recovered(0)
 
     def process(self, records: list[Any], *, written: float = 1.0) -> None:
@@ -120,16 +123,56 @@ def test_crashes_and_other_chunk_bounds_change_no_count(numbers: list[int], data
     assert rough.facts == calm.facts == {f"r{number}" for number in numbers}
 
 
-def test_a_changelog_record_written_late_by_another_worker_takes_nothing_back() -> None:
-    run = Run()
+@pytest.mark.parametrize("committed", [0, 20])
+def test_a_changelog_record_written_late_by_another_worker_takes_nothing_back(committed: int) -> None:
+    calm, run = Run(), Run()
+    calm.process([record(offset, offset) for offset in range(30)])
     run.process([record(offset, offset) for offset in range(10)])
     early = list(run.changelog)
     run.process([record(offset, offset) for offset in range(10, 20)])
-    expected = run.counts()
     run.changelog += early  # a worker that had been cut off writes what it knew then
     run.restart()
-    run.process([record(offset, offset) for offset in range(20)])  # all of it is read again
-    assert run.counts() == expected
+    run.process([record(offset, offset) for offset in range(committed, 30)])
+    assert run.counts() == calm.counts()
+
+
+def test_whoever_wrote_last_the_first_record_of_a_review_is_the_one_that_counts() -> None:
+    """One of two workers, cut off, met its copy first: the changelog has both, in either order."""
+    found = []
+    for offset in (3, 17):
+        one = Run()
+        one.process([record(offset, 0)])
+        found.append(one.changelog)
+    for first, last in permutations(found):
+        run = Run()
+        run.changelog = [*first, *last]
+        run.restart()
+        assert offset_of(run.memory.seen["r0"]) == 3
+
+
+def test_a_resend_within_the_days_promised_is_a_duplicate_however_often_it_is_read() -> None:
+    """A crash has it read again after later reviews, by whose time the first might have been forgotten."""
+    run, in_time = Run(), BEGAN + DEDUPE_DAYS * DAY - HOUR
+    run.process([record(0, 0)])
+    once = run.counts()
+    later = [record(1, 0, arrived=in_time), record(2, 1, arrived=in_time + 2 * HOUR)]
+    for each in later:
+        run.process([each])
+    run.restart()
+    run.process(later)
+    assert {key: run.counts()[key] for key in once} == once
+
+
+def test_an_id_that_leads_nowhere_is_unmatched_and_one_that_was_not_given_is_not() -> None:
+    """An online review has no window."""
+    run = Run()
+    matched = {"window": False, "staff": True, "service": False}
+    run.process([record(0, 0, three_match=False, matched=matched, channel="web", window_id=None)])
+    assert {entity: run.metrics.unmatched.labels(entity)._value.get() for entity in matched} == {
+        "window": 0,
+        "staff": 0,
+        "service": 1,
+    }
 
 
 def test_a_conflict_names_what_was_published_however_often_it_is_enriched() -> None:
@@ -154,20 +197,25 @@ def test_the_event_clock_goes_on_from_where_it_was() -> None:
     assert run.clock.now() == reached
 
 
-def test_reviews_seen_are_forgotten_in_the_order_of_their_arrival() -> None:
-    memory, day = AggregateMemory(), 24 * 60 * 60 * 1000
+@pytest.mark.parametrize("restarted", [False, True])
+def test_reviews_seen_are_forgotten_in_the_order_of_their_arrival(restarted: bool) -> None:
+    memory, kept = AggregateMemory(), []
     for number in range(4):
         memory.seen[f"r{number}"] = number
-        list(memory.keep([f"r{number}"], [number], [bytes(8)], number * day))
-    assert [(key, value) for key, value, _, _ in memory.expire(9 * day, day)] == [(b"s0-0", None), (b"s1-1", None)]
+        kept += memory.keep([f"r{number}"], [number], [bytes(8)], number * DAY)
+    if restarted:
+        memory = AggregateMemory()
+        for key, value, _, _ in kept:
+            memory.recall(key, value)
+    assert [(key, value) for key, value, _, _ in memory.expire(9 * DAY, DAY)] == [(b"s0-0", None), (b"s1-1", None)]
     assert set(memory.seen) == {"r2", "r3"}
-    assert list(memory.expire(9 * day, day)) == []
+    assert list(memory.expire(9 * DAY, DAY)) == []
 
 
 def test_a_record_of_a_machine_whose_clock_is_far_ahead_makes_no_others_old() -> None:
-    memory, day = AggregateMemory(), 24 * 60 * 60 * 1000
-    for number, arrived in enumerate((0, 1 * day, 500 * day, 1 * day)):
+    memory = AggregateMemory()
+    for number, arrived in enumerate((0, 1 * DAY, 500 * DAY, 1 * DAY)):
         memory.seen[f"r{number}"] = number
         list(memory.keep([f"r{number}"], [number], [bytes(8)], arrived))
-    assert list(memory.expire(1 * day, 2 * day)) == []
-    assert [key for key, *_ in memory.expire(2 * day, 2 * day)] == [b"s0-0"]
+    assert list(memory.expire(1 * DAY, 2 * DAY)) == []
+    assert [key for key, *_ in memory.expire(2 * DAY, 2 * DAY)] == [b"s0-0"]
