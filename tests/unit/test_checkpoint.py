@@ -171,6 +171,17 @@ async def test_a_flush_cut_short_takes_nothing_back_that_is_on_its_way(stage: St
     assert stage.happened == ["sent", "sink got 0"]
 
 
+async def test_who_waits_for_a_flush_that_is_cut_short_is_told_so(stage: Stage, checkpoint: Checkpoint) -> None:
+    """An alert announced must be taken back, and announced anew."""
+    safe = await checkpoint.add(outbox(), chunk(0, 9))
+    flush = asyncio.create_task(checkpoint.flush())
+    await turns()
+    flush.cancel()
+    await asyncio.gather(flush, return_exceptions=True)
+    checkpoint.abandon()
+    assert safe.cancelled()
+
+
 async def test_a_flush_cut_short_while_the_next_waits_for_it_ends_nothing(
     stage: Stage, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
