@@ -20,3 +20,9 @@ def test_another_offset_is_a_duplicate_or_a_conflict(first: int, other: int, con
         assert judge(seen, other, content) is Verdict.DUPLICATE
         expected = Verdict.DUPLICATE if changed == content else Verdict.CONFLICT
         assert judge(seen, other, changed) is expected
+
+
+@given(offsets, contents, st.integers(0, 63))
+def test_content_that_differs_in_a_single_bit_is_a_conflict(offset: int, content: bytes, bit: int) -> None:
+    changed = (int.from_bytes(content, "big") ^ 1 << bit).to_bytes(8, "big")
+    assert judge(remember(offset, content), offset + 1, changed) is Verdict.CONFLICT

@@ -1,6 +1,7 @@
 """The repeat agent over time: what it forgets, and what it must not say of what it has forgotten or not yet read."""
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -125,3 +126,13 @@ def test_what_is_too_old_to_matter_is_forgotten_once_a_day(run: Run) -> None:
         run.process("trend|queue", queue(day, run.clock.time))
     assert [incident.review_id for incident in run.memories[0].groups["trend|queue"].history] == ["r489", "r491"]
     assert sum(value is None for _, value in run.compacted()) == 1
+
+
+def test_a_review_that_comes_late_or_is_dismissed_changes_the_alerts_of_those_after_it(run: Run) -> None:
+    earlier = Incident(review_id="r1", occurred_at=WEDNESDAY - 30 * DAY, staff_id="s1")
+    later = Incident(review_id="r2", occurred_at=WEDNESDAY, staff_id="s1")
+    assert run.process("staff|s1", later) == []
+    assert run.process("staff|s1", earlier) == [("repeat_staff:s1:r2", "firing", None)]
+    assert run.process("staff|s1", replace(earlier, dismissed_at=WEDNESDAY)) == [
+        ("repeat_staff:s1:r2", "resolved", "dismissed")
+    ]

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from streams.rules.history import History, Incident
-from streams.rules.trend import poisson_tail, trend_alerts
+from streams.rules.trend import poisson_tail, trend_alerts, week_of, weeks_reached
 from streams.schemas.alert import Alert
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -70,6 +70,16 @@ def test_only_the_eight_weeks_before_are_held_against_it() -> None:
     assert len(trends([*week(-9, 100), *week(0, 5)])) == 2, "the crowded week itself, and W18"
     assert len(trends([*week(-8, 100), *week(0, 5)])) == 1
     assert len(trends([*week(1, 100), *week(0, 5)])) == 2
+
+
+def test_a_change_reaches_its_own_week_and_the_eight_after_it() -> None:
+    """Five are a trend against nothing, and none against a crowded week."""
+    crowded, own = week(0, 100), week_of(MONDAY, SHANGHAI)
+    assert own in weeks_reached(crowded, SHANGHAI)
+    for number in range(1, 11):
+        later = week(number, 5)
+        changes = trends([*crowded, *later])[1:] != trends(later)
+        assert changes == (own + number in weeks_reached(crowded, SHANGHAI)) == (number <= 8)
 
 
 def test_dismissed_reviews_count_neither_in_the_week_nor_before_it() -> None:
