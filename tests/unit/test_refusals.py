@@ -1,8 +1,10 @@
-"""What is refused goes where it can be looked at, and never stops what is behind it."""
+"""What is refused goes where it can be looked at and stops nothing behind it, unless it is most of what is read."""
 
 import os
 
-from streams.agents.refusals import Reason, Refusals
+import pytest
+
+from streams.agents.refusals import Reason, Refusals, RejectLimit
 from streams.metrics import Metrics
 from streams.runtime.producer import Outbox, sent_bytes
 from streams.topics import REFUSED_BYTES
@@ -28,3 +30,39 @@ def test_a_record_that_fits_no_topic_is_named_only() -> None:
     key, kept, headers = refused(b"k", value)
     assert (key, kept, headers["hcp-source"]) == (None, None, b"reviews/0/7")
     assert b"are to be found at hcp-source only" in headers["hcp-detail"]
+
+
+@pytest.fixture
+def refusals() -> Refusals:
+    return Refusals("rejected", Metrics(), 0.5)
+
+
+def read(refusals: Refusals, good: int = 0, bad: int = 0, partition: int = 0) -> None:
+    """Records come one by one."""
+    for refused in [False] * good + [True] * bad:
+        refusals.watch("reviews", partition, 1, int(refused))
+
+
+def test_at_the_limit_it_goes_on_and_beyond_it_stops(refusals: Refusals) -> None:
+    read(refusals, good=500, bad=500)
+    with pytest.raises(RejectLimit, match="501 of the last 1000 records of reviews/0"):
+        read(refusals, bad=1)
+
+
+def test_a_thousand_must_have_been_read_first(refusals: Refusals) -> None:
+    read(refusals, bad=999)
+    with pytest.raises(RejectLimit):
+        read(refusals, bad=1)
+
+
+def test_what_is_more_than_a_thousand_records_ago_no_longer_counts(refusals: Refusals) -> None:
+    read(refusals, bad=500)
+    read(refusals, good=500)
+    read(refusals, bad=500)  # as many come as are left behind
+    with pytest.raises(RejectLimit):
+        read(refusals, good=1, bad=1)
+
+
+def test_each_partition_has_a_limit_of_its_own(refusals: Refusals) -> None:
+    read(refusals, bad=999)
+    read(refusals, bad=999, partition=1)
