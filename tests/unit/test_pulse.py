@@ -43,6 +43,17 @@ def test_who_waits_for_partitions_gives_the_group_time_to_share_them_out() -> No
         pulse(idle_for=patience + 1, recovered=False)._check_progress()
 
 
+def test_a_worker_is_not_idle_while_what_it_has_just_made_safe_may_be_on_its_way_to_the_next_agent() -> None:
+    """It is in no partition's lag yet."""
+    made = pulse(idle_for=1, recovered=True)
+    worker: Any = made._worker
+    made.lag, made._busy_at = 0, time.monotonic() - 60
+    worker.checkpoint.flushed_at = time.monotonic()
+    assert not made.idle
+    worker.checkpoint.flushed_at = time.monotonic() - 60
+    assert made.idle
+
+
 async def test_the_group_is_idle_when_no_topic_has_anything_left_for_any_worker() -> None:
     made = pulse(idle_for=1, recovered=True)
     left, asked = {"reviews": 0, "case-inputs": 7}, []
