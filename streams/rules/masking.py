@@ -1,8 +1,8 @@
 """Personal data in free text, masked. Source: CONTRACT §3, Personal data.
 
 What is masked keeps its length, so that a reader sees that something stood there. Digits may be full-width, ringed
-(①) or written out (幺三八), and grouped with spaces, dashes and the like. Where it is unclear what a long number is, it
-is masked: a case number too many is a lesser harm than a phone number shown.
+(①) or written out (幺三八), some of them or all, and grouped with spaces, dashes and the like. Where it is unclear what
+a long number is, it is masked: a case number too many is a lesser harm than a phone number shown.
 """
 
 import re
@@ -73,8 +73,26 @@ _EMAIL = (
     rf"(?<![{_WORD}_.+%-])[{_WORD}_.+%-]*[ \u3000]?{_AT}[ \u3000]?[{_WORD}-]+"
     rf"(?:(?:[ \u3000]?[.．。][ \u3000]?[{_WORD}-]+)+|[,，](?:com|cn|net|org))"
 )
-#: A number spoken: 幺三八…
-_SPOKEN = "[零〇一二三四五六七八九幺]{11,}"
+#: A number spoken, 幺三八…, perhaps in groups: a landline or a card by spaces and dashes, a mobile number like any
+#: other, and some of its digits may be written as such, 139一二三四5678.
+_CHINESE = "零〇一二三四五六七八九幺"
+_ANY = f"[0-9０-９{_CHINESE}]"
+_SPOKEN = (
+    f"[{_CHINESE}](?:{_GAP}{{0,2}}[{_CHINESE}]){{10,}}"
+    f"|[1１一幺](?<!{_DIGIT}.){_LOOSE_GAP}{{0,2}}[3-9３-９三四五六七八九]"
+    f"(?:{_LOOSE_GAP}{{0,2}}{_ANY}){{9}}{_NO_DIGIT_BEHIND}"
+)
+#: 二〇二六-〇五-一二, of which two in a row are no number.
+_SPOKEN_DATE = f"(?:一九|二[〇零])[{_CHINESE}]{{2}}(?:[-－./．][{_CHINESE}]{{1,2}}){{2}}(?!{_ANY})"
+#: WeChat and QQ ids that are called so; the name before them, up to the group's end, stays. 12345 is the hotline.
+_WECHAT = (
+    "[微威VvＶ]信(?P<wechat>(?:号码?[是为]?|(?=[:：])|(?<=加..)|(?<=加[我他她个的]..))[:： ]{0,2})"
+    "[A-Za-z][A-Za-z0-9_-]{5,19}(?![A-Za-z0-9_@＠-])"
+)
+_QQ = (
+    f"[QqＱｑ扣]{{2}}(?P<qq>群?号?码?[是为:： ]{{0,3}})(?!12345{_NO_DIGIT_BEHIND}|{_DATE})"
+    f"{_digits('[1-9]')}{_DIGIT}{{4,10}}(?!{_GAP}{{0,2}}{_DIGIT}|[@＠]){_NOT_AMOUNT}"
+)
 #: 20260512001, JS2026051200012: a date of this century and a running number. No phone number begins with 20, nor does
 #: an ID card (20 is no province), nor a bank card. Longer ones only behind letters or a word that says so.
 _DATE_OF_CASE = "20[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
@@ -85,13 +103,15 @@ _CASE_NUMBER = (
 )
 
 _PERSONAL = re.compile(
-    f"{_EMAIL}|(?P<keep>{_CASE_NUMBER})"
+    f"{_EMAIL}|(?P<keep>{_CASE_NUMBER}|{_SPOKEN_DATE})"
     f"|{_NO_DIGIT_BEFORE}(?:{_ID_CARD}|{_CARD}|{_ANY_CARD}|{_OLD_ID}|{_MOBILE}|{_LANDLINE}|{_LONG}){_NO_DIGIT_BEHIND}"
     f"|{_SAID}{_NO_DIGIT_BEHIND}"
     f"|{_NO_DIGIT_BEFORE}{_BARE}"
-    f"|{_LONG}|{_SPOKEN}"
+    f"|{_LONG}|{_SPOKEN}|{_WECHAT}|{_QQ}"
 )
-_MAY_HOLD = re.compile(rf"\d|[①-⑨⓪❶-❾]|[@＠]|[(（\[]at|{_SPOKEN}")
+_MAY_HOLD = re.compile(
+    rf"\d|[①-⑨⓪❶-❾]|[@＠]|[(（\[]at|[{_CHINESE}](?:{_LOOSE_GAP}{{0,2}}[{_CHINESE}]){{10}}|信[号:： A-Za-z]"
+)
 #: Every other sign that stands for a digit, by the digit it stands for: １, ①, 𝟏.
 _OTHER_DIGITS = {
     sign: str(unicodedata.digit(chr(sign)))
@@ -101,7 +121,7 @@ _OTHER_DIGITS = {
 
 
 def mask(text: str) -> str:
-    """The text with phone numbers, ID-card numbers, e-mail addresses and bank cards as so many `*`.
+    """The text with phone numbers, ID cards, e-mail addresses, bank cards, WeChat and QQ ids as so many `*`.
 
     Dates, times, amounts and short numbers stay. Masking twice changes nothing more.
     """
@@ -109,7 +129,9 @@ def mask(text: str) -> str:
         return text
     plain, masked, end = text.translate(_OTHER_DIGITS), [], 0
     for found in _PERSONAL.finditer(plain):
-        if found["keep"] is None:
-            masked += [text[end : found.start()], "*" * len(found[0])]
+        name = found.lastgroup
+        if name != "keep":
+            begin = found.end(name) if name else found.start()
+            masked += [text[end:begin], "*" * (found.end() - begin)]
             end = found.end()
     return "".join([*masked, text[end:]]) if masked else text

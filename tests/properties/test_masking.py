@@ -7,7 +7,10 @@ from streams.rules.masking import mask
 
 WIDE = str.maketrans("0123456789", "０１２３４５６７８９")
 chinese = st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5) | st.sampled_from(",。!? "), max_size=30)
-anything = st.text(st.characters(codec="utf-8") | st.sampled_from("0123456789０５9-@.Xx 元编号"), max_size=60)
+CHINESE = ("零一二三四五六七八九", "〇幺二三四五六七八九")
+anything = st.text(
+    st.characters(codec="utf-8") | st.sampled_from("0123456789０５9-@.Xx 元编号一三五幺〇，微信号QQ是"), max_size=60
+)
 
 
 def digits(least: int, most: int | None = None) -> st.SearchStrategy[str]:
@@ -34,6 +37,33 @@ def mobiles(draw: st.DrawFn) -> str:
         gaps = st.text(" -._·/、\u200b", max_size=2)
         return country + "".join(digit + draw(gaps) for digit in number[:-1]) + number[-1]
     return country + draw(grouped(number, *draw(st.sampled_from([(3, 4), (3, 3), (4, 4), (5,)]))))
+
+
+@st.composite
+def spoken_mobiles(draw: st.DrawFn) -> str:
+    """Some digits of it, or all, written out."""
+    number = "1" + draw(st.sampled_from("3456789")) + draw(digits(9))
+    digit = draw(st.sampled_from(CHINESE))
+    spoken = draw(st.lists(st.booleans(), min_size=11, max_size=11).filter(any))
+    text = "".join(digit[int(sign)] if said else sign for sign, said in zip(number, spoken, strict=True))
+    sizes = draw(st.sampled_from([(), (3, 4), (3, 3), (4, 4), (3, 2, 2, 2)]))
+    separator = draw(st.sampled_from([" ", "-", "，", ",", "、", "——", "\u3000"]))
+    groups, at = [], 0
+    for size in sizes:
+        groups.append(text[at : at + size])
+        at += size
+    return separator.join([*groups, text[at:]])
+
+
+@st.composite
+def chat_ids(draw: st.DrawFn) -> tuple[str, str]:
+    """What says that it is one, and the id."""
+    if draw(st.booleans()):
+        said = draw(st.sampled_from(["微信号", "微信：", "微信号:", "加我微信", "加微信: ", "V信号是"]))
+        return said, draw(st.from_regex("[A-Za-z][A-Za-z0-9_-]{5,19}", fullmatch=True))
+    said = draw(st.sampled_from(["QQ", "QQ ", "QQ号：", "qq:", "QQ是", "扣扣"]))
+    number = st.from_regex("[3-9][0-9]{5,9}", fullmatch=True)  # not as a date begins
+    return said, draw(number)
 
 
 @st.composite
@@ -66,7 +96,26 @@ def test_personal_data_never_survives(before: str, personal: str, behind: str) -
     assert masked == before + "*" * len(personal) + behind
 
 
-@given(st.text(st.characters(exclude_categories=["Nd"], exclude_characters="@＠")))
+@given(chinese.filter(lambda text: text[-1:] not in CHINESE[0] + CHINESE[1]), spoken_mobiles(), chinese)
+def test_spoken_numbers_never_survive(before: str, personal: str, behind: str) -> None:
+    masked = mask(before + personal + behind)
+    assert masked.startswith(before + "*" * len(personal))
+    assert masked.endswith(behind.lstrip("".join(CHINESE)))
+
+
+@given(chinese, chat_ids(), chinese)
+def test_ids_called_so_never_survive(before: str, chat: tuple[str, str], behind: str) -> None:
+    said, personal = chat
+    end = "。" + behind  # 12345678元 is an amount, and a letter behind is one more of the id
+    assert mask(before + said + personal + end) == before + said + "*" * len(personal) + end
+
+
+@given(st.text(st.sampled_from("一二三四五六七八九〇零幺十百年月日号点半个，、- "), max_size=10))
+def test_fewer_digits_than_a_number_has_stay(text: str) -> None:
+    assert mask(f"等{text}下午") == f"等{text}下午"
+
+
+@given(st.text(st.characters(exclude_categories=["Nd"], exclude_characters="@＠信" + "".join(CHINESE))))
 def test_text_without_digits_and_at_signs_is_unchanged(text: str) -> None:
     assert mask(text) == text
 

@@ -50,6 +50,13 @@ PERSONAL = [
     "①③⑧①②③④⑤⑥⑦⑧",
     "𝟏𝟑𝟖𝟏𝟐𝟑𝟒𝟓𝟔𝟕𝟖",
     "幺三八一二三四五六七八",
+    "幺三九 幺二三四 五六七八",
+    "一三九，一二三四，五六七八",
+    "幺三九-幺二三四-五六七八",
+    "139一二三四5678",
+    "１３九、一二三四、五６７８",
+    "零二一-五七九二一二三四",
+    "三一零一零一 一九九零零一零一 一二三四",
     "6222 02123 45678 90123",
     "622202 1234567890123",
     "310101.19900101.1234",
@@ -88,6 +95,33 @@ ORDINARY = [
     "3+10000000",
     "A+1234567",
     "窗口1+2",
+    "一三五下午",
+    "周一三五，二四六，一三五都可以",
+    "二〇二六年五月一二日",
+    "二〇二六-〇五-一二 二〇二六-〇五-一三",
+    "一九九八-一二-〇一 一九九九-〇一-〇二",
+    "一二三四弄五六号七〇八室",
+    "A一三九号，前面还有一二三个人",
+    "一百三十九元五角",
+    "一、三、五号窗口和二、四、六号窗口",
+    "微信支付12345元",
+    "微信wechat打不开",
+    "微信公众号suishenban",
+    "微信：20260512",
+    "QQ12345热线",
+    "QQ20260512登录",
+    "QQ 50000元",
+]
+
+CALLED = [
+    ("微信号", "abc_123456"),
+    ("加我微信：", "wx123456"),
+    ("微信：", "zhangsan"),
+    ("加微信", "zhangsan-88"),
+    ("V信号", "abc12345"),
+    ("QQ ", "12345678"),
+    ("QQ号：", "123456789"),
+    ("扣扣是", "54321"),
 ]
 
 
@@ -99,6 +133,17 @@ def test_personal_data_is_masked_with_as_many_stars(number: str) -> None:
 @pytest.mark.parametrize("text", ORDINARY)
 def test_dates_times_amounts_and_case_numbers_stay(text: str) -> None:
     assert mask(f"办理于{text}完成") == f"办理于{text}完成"
+
+
+@pytest.mark.parametrize(("said", "personal"), CALLED)
+def test_an_id_that_is_called_one_is_masked_and_what_calls_it_stays(said: str, personal: str) -> None:
+    assert mask(f"请回复，{said}{personal}，谢谢") == f"请回复，{said}{'*' * len(personal)}，谢谢"
+
+
+def test_a_mobile_number_after_the_name_of_a_chat_is_masked_whole() -> None:
+    assert mask("QQ 13812 345678") == "QQ ************"
+    assert mask("微信同号13812345678") == "微信同号***********"
+    assert mask("QQ：123456@qq.com") == "QQ：*************"
 
 
 def test_several_in_one_text_are_all_masked() -> None:
