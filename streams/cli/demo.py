@@ -27,6 +27,9 @@ from streams.runtime.admin import admin_client, create_topics
 from streams.runtime.embedded_broker import start_broker
 from streams.settings import Settings
 
+_REFERENCES = ("reference.windows", "reference.staff", "reference.services")
+_LIVE = ("reviews", "cases.events")
+
 #: The demo gives up when the worker has processed nothing for this long (seconds).
 PATIENCE = 60
 
@@ -57,7 +60,7 @@ def demo(
         )
         asyncio.run(_create(settings))
         typer.echo(f"好差评 demo: {reviews:,} reviews, embedded Kafka and ClickHouse, one worker", err=True)
-        asyncio.run(publish_records(settings, _references(plan), 900, "reference"))
+        asyncio.run(publish_records(settings, _REFERENCES, _references(plan), 900, "reference"))
         worker, log = _start_worker(settings, folder)
         stack.callback(_stop, worker)
         try:
@@ -173,7 +176,7 @@ async def _replay(settings: Settings, plan: Plan, process: subprocess.Popen[byte
         worker = _Worker(settings, process, session)
         await worker.until("/readyz", "ready")
         started = time.monotonic()
-        published = await publish_records(settings, timeline(plan), plan.reviews, "reviews")
+        published = await publish_records(settings, _LIVE, timeline(plan), plan.reviews, "reviews")
         with progress() as bar:
             task = bar.add_task("processing", total=plan.reviews)
             done, moved = 0, time.monotonic()

@@ -1,40 +1,43 @@
 """haochaping publish"""
 
 import asyncio
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import orjson
 import typer
-from pydantic import ValidationError
 
-from streams.agents.case_events import parse_event
+from streams.agents.case_events import CaseEvents
+from streams.agents.enrich import AT_ONCE, Enrich
+from streams.agents.reference import ReferenceAudit
+from streams.agents.refusals import Reason, Refusals
 from streams.cli.common import load_settings
-from streams.cli.publishing import publish_records
+from streams.cli.publishing import KEYS, publish_records
 from streams.errors import HaochapingError
-from streams.runtime.reference import models, parse_reference
-from streams.schemas.fields import MAX_BYTES, told
-from streams.schemas.review import REVIEWS
+from streams.metrics import Metrics
+from streams.rules.categories import load_lexicon
+from streams.rules.enrichment import Reference
+from streams.runtime.chunks import Chunk
+from streams.runtime.producer import Outbox
 from streams.settings import Settings
 from streams.topics import Topics
-
-#: What may be published, and the field its key is taken from.
-KEYS = {
-    "reviews": "review_id",
-    "reference.windows": "window_id",
-    "reference.staff": "staff_id",
-    "reference.services": "service_id",
-    "cases.events": "case_id",
-}
 
 
 def publish(
     file: Annotated[Path, typer.Argument(help="One JSON record a line.")],
     topic: Annotated[str, typer.Option(help=f"One of {', '.join(KEYS)}.")],
     check: Annotated[bool, typer.Option(help="Refuse the file at its first bad line, before anything is sent.")] = True,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Send nothing: say of every line that would be refused why. No broker.")
+    ] = False,
 ) -> None:
     """Publish a file of records; each line is sent as it stands, keyed by its id.
+
+    What depends on other records (conflict, unknown_case) nobody can tell beforehand. JSON Schemas of what may be
+    sent: docs/schemas.
 
     Example: haochaping publish reviews.jsonl --topic reviews
     """
@@ -43,14 +46,30 @@ def publish(
     if not file.is_file():
         raise HaochapingError(f"the file {file} does not exist")
     settings = load_settings()
+    total = sum(1 for _ in _lines(file))
+    if dry_run:
+        _dry_run(settings, topic, file, total)
+        return
     if check:
-        for number, line in _lines(file):
-            _check(settings, topic, file, number, line)
+        for each in _refused(settings, topic, _lines(file)):
+            if each.reason != Reason.FUTURE:  # which depends on when, and by whose clock, it reaches the broker
+                raise HaochapingError(
+                    f"{file}, line {each.number}: {each.detail} "
+                    "(nothing was sent; --no-check sends every line as it stands)"
+                )
     name, field = settings.topic_prefix + topic, KEYS[topic]
     records = ((name, _key(field, line), line) for _, line in _lines(file))
-    total = sum(1 for _ in _lines(file))
-    sent = asyncio.run(publish_records(settings, records, total, file.name))
+    sent = asyncio.run(publish_records(settings, [name], records, total, file.name))
     typer.echo(f"{sent} records published to {name}")
+
+
+def _dry_run(settings: Settings, topic: str, file: Path, total: int) -> None:
+    refused = 0
+    for refused, each in enumerate(_refused(settings, topic, _lines(file)), 1):  # noqa: B007
+        typer.echo(f"line {each.number}: {each.reason}: {each.detail}")
+    if refused:
+        raise HaochapingError(f"{refused} of {total} records of {file} would be refused; nothing was sent")
+    typer.echo(f"none of {total} records would be refused; nothing was sent")
 
 
 def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
@@ -60,23 +79,46 @@ def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
                 yield number, line
 
 
-def _check(settings: Settings, topic: str, file: Path, number: int, line: bytes) -> None:
-    try:
-        if len(line) > MAX_BYTES and topic in ("reviews", "cases.events"):
-            raise ValueError(f"{len(line)} bytes; at most {MAX_BYTES} are taken")
-        if topic == "reviews":
-            REVIEWS.validate_python([orjson.loads(line)], context={"zone": settings.zone})
-        elif topic == "cases.events":
-            parse_event(line, settings.zone)
-        else:
-            parse_reference(models(Topics.under(""))[topic], line, settings.zone)
-    except ValueError as exc:  # pydantic's and orjson's errors are ValueErrors too
-        detail = str(exc)
-        if isinstance(exc, ValidationError):
-            detail = told(exc.errors(include_url=False, include_input=False), within=int(topic == "reviews"))
-        raise HaochapingError(
-            f"{file}, line {number}: {detail} (nothing was sent; --no-check sends every line as it stands)"
-        ) from None
+class _Line(NamedTuple):
+    """A line as the record it would be; its number for an offset."""
+
+    offset: int
+    value: bytes
+    timestamp: int
+    key: bytes | None = None
+
+
+class _Refused(NamedTuple):
+    number: int
+    reason: str
+    detail: str
+
+
+def _refused(settings: Settings, topic: str, lines: Iterable[tuple[int, bytes]]) -> Iterator[_Refused]:
+    """What workers would refuse of these lines if they came now: told by the very agents that would."""
+    topics, name, lines = Topics.of(settings), settings.topic_prefix + topic, iter(lines)
+    judge = _judge(settings, topics, name)
+    while batch := list(islice(lines, AT_ONCE)):
+        now = time.time_ns() // 1_000_000
+        out = Outbox({each.name: 1 for each in topics})
+        judge(Chunk(name, 0, [_Line(number, line, now) for number, line in batch], 0), out)
+        found = []
+        for _, _, headers, _ in out.messages[topics.rejected.name][0]:
+            told = {header: value.decode() for header, value in headers}
+            number = int(told["hcp-source"].rpartition("/")[2])
+            found.append(_Refused(number, told["hcp-reason"], told["hcp-detail"]))
+        yield from sorted(found)
+
+
+def _judge(settings: Settings, topics: Topics, name: str) -> Callable[[Chunk, Outbox], Any]:
+    """What reads this topic first."""
+    refusals = Refusals(topics.rejected.name, Metrics(), limit=1)
+    if name == topics.reviews.name:
+        lexicon = load_lexicon(settings.lexicon)
+        return Enrich(topics, 1, Reference(), lexicon, lambda _: None, settings.zone, refusals).valid
+    if name == topics.case_events.name:
+        return CaseEvents(topics, settings.zone, refusals).process
+    return ReferenceAudit(topics, name, settings.zone, refusals).process
 
 
 def _key(field: str, line: bytes) -> bytes | None:

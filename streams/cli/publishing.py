@@ -1,32 +1,47 @@
 """Publishing many records with a progress bar. Not in common.py: most commands start without Kafka's client."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from aiokafka.errors import KafkaError
 
 from streams.cli.common import progress
+from streams.cli.rights import needs, partitions_of
 from streams.errors import HaochapingError
-from streams.runtime.admin import admin_client, check_topics
 from streams.runtime.producer import BatchProducer, Outbox
 from streams.settings import Settings
 
+#: What may be published, and the field its key is taken from.
+KEYS = {
+    "reviews": "review_id",
+    "reference.windows": "window_id",
+    "reference.staff": "staff_id",
+    "reference.services": "service_id",
+    "cases.events": "case_id",
+}
+
 #: Records published together.
 BATCH = 2000
+
+#: The right that it takes.
+WRITE = "write to"
 
 #: Topic, key, value.
 Published = tuple[str, bytes | None, bytes]
 
 
-async def publish_records(settings: Settings, records: Iterable[Published], total: int, what: str) -> int:
-    """Publish with a progress bar, `total` being its end; returns how many.
+async def publish_records(
+    settings: Settings, topics: Sequence[str], records: Iterable[Published], total: int, what: str
+) -> int:
+    """Publish to these topics with a progress bar, `total` being its end; returns how many.
 
     Raises:
-        HaochapingError: no broker answers, a topic is missing, or the broker did not take a record.
+        HaochapingError: no broker answers, a topic is missing or not ours to write to, or the broker did not take a
+            record.
     """
-    async with admin_client(settings) as admin:
-        partitions = await check_topics(admin, settings)
+    partitions = await partitions_of(settings, WRITE, topics)
     producer = BatchProducer(settings)
-    await producer.start()
+    with needs(settings, WRITE, *topics):
+        await producer.start()
     sent = 0
     try:
         with progress() as bar:
@@ -36,7 +51,8 @@ async def publish_records(settings: Settings, records: Iterable[Published], tota
                 for topic, key, value in batch:
                     out.produce(topic, key, value)
                 try:
-                    await producer.deliver(out.messages)
+                    with needs(settings, WRITE, *topics):
+                        await producer.deliver(out.messages)
                 except KafkaError as exc:
                     raise HaochapingError(
                         f"the broker took {sent} of the records and perhaps some of the next {BATCH}, then failed "

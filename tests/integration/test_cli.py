@@ -12,7 +12,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from sinks import open_sink
-from tests.house import House, free_port
+from tests.house import House, free_port, until
 from tests.integration.test_pipeline import furnish, review
 
 Make = Callable[..., House]
@@ -29,6 +29,7 @@ COMMANDS = [
     ["report"],
     ["rewind"],
     ["rejected", "list"],
+    ["rejected", "export"],
     ["rejected", "replay"],
 ]
 
@@ -47,6 +48,18 @@ def failure(house: House, *arguments: str, **settings: str) -> str:
     assert lines and lines[-1].startswith("haochaping: "), done.stderr
     assert len(lines) == 1 or (arguments[0] == "worker" and "Traceback" not in done.stderr), done.stderr
     return lines[-1]
+
+
+def make_topics(house: House, counts: dict[str, int]) -> None:
+    """These topics, of so many partitions, and no others."""
+
+    async def make() -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=house.bootstrap)
+        await admin.start()
+        await admin.create_topics([NewTopic(house.prefix + name, count, 1) for name, count in counts.items()])
+        await admin.close()
+
+    asyncio.run(make())
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -208,6 +221,72 @@ def test_publish_names_the_line_and_the_reason(new_house: Make, tmp_path: Path) 
     assert (record.key, record.value) == (b"r1", good)
 
 
+def test_a_dry_run_says_of_every_line_what_its_refusal_would_say_and_sends_nothing(
+    new_house: Make, tmp_path: Path
+) -> None:
+    house = new_house(HCP_CLOCK="event")
+    furnish(house)
+    lines = {
+        "reviews": [
+            orjson.dumps(review("r1", "2026-05-12T10:00:00+08:00")),
+            orjson.dumps(review("r2", "2026-05-12T10:00:00+08:00", 9)),
+            b'{"review_id": "r3", ',
+            orjson.dumps(review("r4", "2099-05-12T10:00:00+08:00")),
+            orjson.dumps(review("r5", "2026-05-12T10:00:00+08:00") | {"comment": "x" * 70_000}),
+        ],
+        "cases.events": [b"rubbish", b'{"event_id": "e1", "case_id": "r1", "type": "called_back"}'],
+        "reference.staff": [b'{"staff_id": "S1"}', b'{"staff_id": "S1", "name": "'],
+    }
+    said = []
+    for topic, records in lines.items():
+        file = tmp_path / f"{topic}.jsonl"
+        file.write_bytes(b"\n\n" + b"\r\n".join(records))
+        done = house.command("publish", str(file), "--topic", topic, "--dry-run", HCP_KAFKA_BOOTSTRAP="127.0.0.1:1")
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"haochaping: {len(done.stdout.splitlines())} of {len(records)} records of ")
+        said += done.stdout.splitlines()
+    assert [line.split(": ")[:2] for line in said[:4]] == [
+        ["line 4", "schema"],
+        ["line 5", "not_json"],
+        ["line 6", "future"],
+        ["line 7", "too_large"],
+    ]
+    assert not house.read("reviews") and not house.rejected()
+
+    for topic, records in lines.items():
+        house.publish(topic, records)
+    worker = house.start()
+    house.settle(worker)
+    told = sorted(f"{each['hcp-reason']}: {each['hcp-detail']}" for each, _, _ in house.rejected())
+    assert sorted(line.partition(": ")[2] for line in said) == told
+
+
+def test_a_dry_run_of_a_good_file_is_content_and_a_review_from_the_future_is_sent(
+    new_house: Make, tmp_path: Path
+) -> None:
+    house = new_house()
+    house.command("topics")
+    file = tmp_path / "reviews.jsonl"
+    file.write_bytes(orjson.dumps(review("r1", "2026-05-12T10:00:00+08:00")))
+    done = house.command("publish", str(file), "--topic", "reviews", "--dry-run")
+    assert (done.returncode, done.stdout) == (0, "none of 1 records would be refused; nothing was sent\n")
+    file.write_bytes(orjson.dumps(review("r1", "2099-05-12T10:00:00+08:00")))
+    assert house.command("publish", str(file), "--topic", "reviews").returncode == 0
+    assert len(house.read("reviews")) == 1
+
+
+def test_a_topic_that_publish_does_not_write_to_need_not_be_there(new_house: Make, tmp_path: Path) -> None:
+    house = new_house()
+    make_topics(house, {"reviews": 2})
+    file = tmp_path / "reviews.jsonl"
+    file.write_bytes(orjson.dumps(review("r1", "2026-05-12T10:00:00+08:00")))
+    done = house.command("publish", str(file), "--topic", "reviews")
+    assert done.returncode == 0, done.stderr
+    said = failure(house, "publish", str(file), "--topic", "cases.events", "--no-check")
+    assert f"the topic {house.prefix}cases.events does not exist: run `haochaping topics`" in said
+    assert f"{house.prefix}reviews.rejected does not exist" in failure(house, "rejected", "list")
+
+
 def test_generate_writes_what_publish_takes(new_house: Make, tmp_path: Path) -> None:
     house = new_house()
     house.command("topics")
@@ -244,6 +323,61 @@ def test_refused_records_can_be_listed_and_sent_again(new_house: Make) -> None:
     house.settle(worker)
     assert len(house.rejected()) == 3
     assert "no refused record" in failure(house, "rejected", "replay", "--reason", "future", "--yes")
+
+
+def test_a_refused_record_is_listed_by_its_id_unless_that_is_personal_data(new_house: Make) -> None:
+    house = new_house(HCP_CLOCK="event")
+    furnish(house)
+    worker = house.start()
+    wrong = {"rating": 9}
+    named = {"r2": "r2", "13812345678": "-", "a b": "-", "x" * 65: "-"}
+    house.publish("reviews", [b"rubbish", b"[1]", *(orjson.dumps({"review_id": each} | wrong) for each in named)])
+    house.publish("cases.events", [b'{"event_id": "e1", "case_id": "r9"}'])
+    house.publish("reference.windows", [b'{"window_id": "W9"}'])
+    house.settle(worker)
+    until("the reference is looked at, too", lambda: len(house.rejected()) == 8)
+    lines = house.command("rejected", "list").stdout.splitlines()
+    shown = [line.split("  ")[3] for line in lines[:-1]]
+    assert sorted(shown) == sorted(["-", "-", *named.values(), "e1", "W9"])
+    assert "13812345678" not in "".join(lines)
+    said = failure(house, "rejected", "list", "--reason", "scehma")
+    assert "'scehma'" in said and "'schema'" in said and "'unknown_case'" in said
+
+
+def test_refused_records_can_be_taken_out_mended_and_published_again(new_house: Make, tmp_path: Path) -> None:
+    house = new_house(HCP_CLOCK="event")
+    furnish(house)
+    worker = house.start()
+    wrong = orjson.dumps(review("r2", "2026-05-12T10:00:00+08:00", 9), option=orjson.OPT_INDENT_2)
+    chinese = "{“评价”\n: 1}".encode("gbk")
+    same = [orjson.dumps(review("r5", "2026-05-12T10:00:00+08:00", rating)) for rating in (4, 5)]
+    house.publish("reviews", [wrong, chinese, b"", *same])
+    house.publish("cases.events", [b'{"event_id": "e1", "case_id": "r9"}'])
+    house.settle(worker)
+    assert len(house.rejected()) == 5
+
+    both = failure(house, "rejected", "export", str(tmp_path / "both"))
+    assert "cases.events and reviews" in both and "--topic" in both and not (tmp_path / "both").exists()
+    assert "no refused record" in failure(house, "rejected", "export", "--reason", "conflict")
+    assert "nonsense" in failure(house, "rejected", "export", "--topic", "nonsense")
+    piped = house.command("rejected", "export", "--topic", "cases.events")
+    assert piped.stdout == '{"event_id": "e1", "case_id": "r9"}\n'
+
+    file = tmp_path / "mend.jsonl"
+    done = house.command("rejected", "export", "--topic", "reviews", str(file))
+    assert done.returncode == 0, done.stderr
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert f"2 records of reviews written to {file}" in done.stdout
+    lines = file.read_bytes().splitlines()
+    place = lines.index(chinese.replace(b"\n", b" "))
+    assert f"not JSON: line {place + 1}" in done.stdout
+    assert orjson.loads(lines[1 - place]) == orjson.loads(wrong)
+    assert "exists" in failure(house, "rejected", "export", "--topic", "reviews", str(file))
+
+    file.write_bytes(lines[1 - place].replace(b"9,", b"5,"))
+    assert house.command("publish", str(file), "--topic", "reviews").returncode == 0
+    house.settle(worker)
+    assert len(house.rejected()) == 5
 
 
 def test_doctor_is_content_with_a_house_in_order(new_house: Make) -> None:
@@ -288,14 +422,7 @@ def test_doctor_fails_on_a_folder_that_cannot_be_opened_and_a_database_without_t
 def test_a_worker_refuses_topics_that_cannot_work_together(new_house: Make) -> None:
     house = new_house()
 
-    async def make() -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=house.bootstrap)
-        await admin.start()
-        counts = {"reviews.enriched": 5, "haochaping-aggregate-changelog": 3}
-        await admin.create_topics([NewTopic(house.prefix + name, count, 1) for name, count in counts.items()])
-        await admin.close()
-
-    asyncio.run(make())
+    make_topics(house, {"reviews.enriched": 5, "haochaping-aggregate-changelog": 3})
     said = failure(house, "worker", HCP_HTTP_PORT="0")
     assert "5 partitions" in said and "has 3" in said and "HCP_TOPIC_PREFIX" in said
 

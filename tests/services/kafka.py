@@ -36,15 +36,15 @@ min.insync.replicas={min_isr}
 
 
 def jars() -> Path:
-    """The folder with Kafka's jars, fetched once."""
-    folder = CACHE / "jars"
-    if not (CACHE / "complete").exists():
+    """The folder with Kafka's jars, fetched once for each list of them."""
+    folder, complete = CACHE / "jars", CACHE / "complete"
+    if not complete.exists() or complete.read_text() != POM.read_text():
         CACHE.mkdir(parents=True, exist_ok=True)
         subprocess.run(
             ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={folder}"],
             check=True,
         )
-        (CACHE / "complete").touch()
+        complete.write_text(POM.read_text())
     return folder
 
 
