@@ -72,8 +72,15 @@ class _TimeSchema:
         )
 
 
+#: The same for whoever publishes (docs/schemas). No "format": "date-time", which would refuse a time without an offset;
+#: the years are those of any offset.
+_TIME_PATTERN = (
+    r"^(1969|19[7-9]d|20dd|210[0-6])-(0[1-9]|1[0-2])-(0[1-9]|[12]d|3[01])[Tt ]([01]d|2[0-3]):[0-5]d:[0-5]d(\.d+)?"
+    r"([Zz]|[+-]([01]d|2[0-3]):[0-5]d)?$"
+).replace("d", "[0-9]")
+
 #: An aware datetime. The validation context may name the local zone: `{"zone": ZoneInfo(...)}`.
-Time = Annotated[datetime, _TimeSchema, WithJsonSchema({"type": "string", "format": "date-time"})]
+Time = Annotated[datetime, _TimeSchema, WithJsonSchema({"type": "string", "pattern": _TIME_PATTERN})]
 
 
 #: Faults of one record that are told: who mends them one at a time sends it again as often.

@@ -1,6 +1,8 @@
 """Windows, staff and services: what a review is matched to (topics `reference.*`). Source: CONTRACT §2."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from streams.schemas.fields import Id, Name, Time
 
@@ -14,6 +16,13 @@ class Shift(_Record):
 
     staff_id: Id | None = None
     since: Time
+
+
+#: Null is none, as with every optional field.
+Roster = Annotated[
+    tuple[Shift, ...],
+    BeforeValidator(lambda given: () if given is None else given, json_schema_input_type=tuple[Shift, ...] | None),
+]
 
 
 class Window(_Record):
@@ -31,7 +40,7 @@ class Window(_Record):
     department_name: Name
     staff_id: Id | None = None
     since: Time | None = None
-    roster: tuple[Shift, ...] = ()
+    roster: Roster = ()
 
     @property
     def key(self) -> str:

@@ -40,9 +40,10 @@ class Reviewer(TypedDict):
     id_no: NotRequired[ShortText | None]
 
 
+# A typed dict, not a model: it is validated 12 % faster and turned into JSON as it is.
 @with_config(extra="ignore")
 class Review(TypedDict):
-    """One review. A typed dict, not a model: it is validated 12 % faster and turned into JSON as it is."""
+    """One review."""
 
     review_id: Id
     occurred_at: Time
