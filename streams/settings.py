@@ -16,6 +16,9 @@ from streams.errors import HaochapingError
 
 PREFIX = "HCP_"
 
+#: Characters of a key that nobody finds by trying.
+SAFE_KEY = 16
+
 
 class Settings(BaseSettings):
     """What a deployment decides. Read once, at the start of a process; never changed after."""
@@ -91,6 +94,17 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError, OSError):  # Asia is a folder
             raise ValueError("is not a time zone name such as Asia/Shanghai") from None
         return name
+
+    @property
+    def warning(self) -> str | None:
+        """What is allowed and should not be so: a key that can be guessed."""
+        key = self.pseudonym_key.get_secret_value() if self.pseudonym_key else ""
+        if not key or len(key) >= SAFE_KEY:
+            return None
+        return (
+            f"{PREFIX}PSEUDONYM_KEY is shorter than {SAFE_KEY} characters: whoever knows one reviewer_key and the "
+            "person can find the key by trying, and with it everybody; make one: openssl rand -hex 32"
+        )
 
     @property
     def zone(self) -> ZoneInfo:

@@ -32,6 +32,8 @@ def doctor() -> None:
     Example: haochaping --env-file production.env doctor
     """
     settings = load_settings()
+    if settings.warning:
+        typer.echo(f"warn  settings: {settings.warning}")
     problems = asyncio.run(_kafka(settings)) + _clickhouse(settings)
     if problems:
         raise HaochapingError(f"{problems} of the checks failed: what to do stands beside each")

@@ -26,6 +26,8 @@ def worker() -> None:
     """
     settings = load_settings()
     set_up_logging(settings)
+    if settings.warning:
+        log.warning(settings.warning)
     # Python's collector walks all that lives after every 700 new objects, and a chunk makes a hundred thousand, which
     # nothing but their own counts need to free: looking rarely halves the time an agent takes (24 for 48 µs a review).
     gc.set_threshold(200_000, 20, 100)

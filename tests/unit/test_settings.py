@@ -22,6 +22,16 @@ def test_defaults_are_the_contracts() -> None:
     assert (settings.repeat_window_days, settings.category_repeat_min, settings.http_port) == (90, 3, 6066)
 
 
+@pytest.mark.parametrize(("key", "warned"), [("", False), ("1", True), ("x" * 15, True), ("x" * 16, False)])
+def test_a_key_that_can_be_guessed_is_warned_of_and_not_shown(
+    key: str, warned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HCP_PSEUDONYM_KEY", key)
+    warning = Settings.load().warning
+    assert bool(warning) is warned
+    assert not warning or ("openssl rand -hex 32" in warning and "xxx" not in warning)
+
+
 def test_an_unknown_name_stops_the_start_and_suggests_the_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HCP_PARTITION", "8")
     with pytest.raises(HaochapingError, match="HCP_PARTITION is not a setting; did you mean HCP_PARTITIONS"):
