@@ -8,6 +8,7 @@ from typing import Any
 from sinks.base import INSERT_SETTINGS, Columns, Result, SinkError, SinkInUse, SinkUnavailable
 from sinks.schema.tables import ARROW_TYPES, TABLES
 from streams.errors import HaochapingError
+from streams.folders import make_private
 
 DATABASE = "haochaping"
 
@@ -25,7 +26,7 @@ class EmbeddedSink:
             ) from None
         self._lock = threading.Lock()
         try:
-            Path(folder).mkdir(parents=True, exist_ok=True)
+            make_private(Path(folder))
             _refuse_if_open(Path(folder))
             self._session = Session(folder)
             self._session.query(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")

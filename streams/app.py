@@ -22,6 +22,7 @@ from streams.agents.reference import ReferenceAudit
 from streams.agents.refusals import Refusals
 from streams.agents.repeat import Repeat, RepeatMemory
 from streams.errors import HaochapingError
+from streams.folders import make_private
 from streams.metrics import Metrics
 from streams.rules.categories import load_lexicon
 from streams.rules.enrichment import Reference
@@ -240,7 +241,7 @@ class Worker:
     def _make_folder(self) -> None:
         folder = self.settings.data_dir
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private(folder)
         except OSError as exc:
             raise HaochapingError(f"the folder {folder} cannot be used ({exc.strerror}): set HCP_DATA_DIR") from exc
 

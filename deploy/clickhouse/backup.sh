@@ -6,6 +6,7 @@
 # Workers may go on meanwhile: `haochaping rewind --since` the time `save` prints brings a restored database up to date.
 # That time is an hour before the start: what Kafka had by then must be in ClickHouse, so save while there is no lag.
 set -eu
+umask 077  # comments and pseudonyms
 what=$1 url=$2 database=$3 folder=$4
 
 answer=$(mktemp)

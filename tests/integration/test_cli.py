@@ -380,6 +380,28 @@ def test_refused_records_can_be_taken_out_mended_and_published_again(new_house: 
     assert len(house.rejected()) == 5
 
 
+def test_a_short_pseudonym_key_is_warned_of_by_worker_and_doctor(new_house: Make) -> None:
+    house = new_house(HCP_PSEUDONYM_KEY="1")
+    furnish(house)
+    assert "HCP_PSEUDONYM_KEY is shorter than 16 characters" in house.start().said()
+    done = house.command("doctor")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.startswith("warn  settings: HCP_PSEUDONYM_KEY is shorter than 16 characters")
+
+
+def test_our_folders_are_for_us_alone_and_those_that_are_there_stay_as_they_are(new_house: Make) -> None:
+    house = new_house(HCP_DATA_DIR="")
+    furnish(house)
+    house.folder.chmod(0o755)
+    house.settings["HCP_DATA_DIR"] = str(house.folder / "of" / "ours")
+    house.start()
+    migrated = house.command("migrate", HCP_DATA_DIR=str(house.folder / "another"))
+    assert migrated.returncode == 0, migrated.stderr
+    made = [house.folder / each for each in ("of", "of/ours", "of/ours/clickhouse", "another", "another/clickhouse")]
+    assert [each.stat().st_mode & 0o777 for each in made] == [0o700] * len(made)
+    assert house.folder.stat().st_mode & 0o777 == 0o755
+
+
 def test_doctor_is_content_with_a_house_in_order(new_house: Make) -> None:
     house = new_house()
     furnish(house)

@@ -60,6 +60,8 @@ def test_a_lost_database_comes_back_as_it_was(
     url = house.settings["HCP_CLICKHOUSE_URL"]
     saved = backup("save", clickhouse, url, tmp_path / "backup")
     assert saved.returncode == 0, saved.stderr
+    copied = [tmp_path / "backup", *(tmp_path / "backup").iterdir()]
+    assert not any(each.stat().st_mode & 0o077 for each in copied)
     house.publish("reviews", reviews[half:])
     house.publish("cases.events", events[len(events) // 2 :])
     house.settle(worker)
