@@ -321,9 +321,19 @@ def _table(title: str, *headings: str) -> Table:
     return table
 
 
+#: What would command a terminal (ESC), or set the rest of a line from right to left; a line's end is ours.
+_CONTROLS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+del _CONTROLS[ord("\n")]
+
+
+def _plain(text: str, style: str = "") -> Text:
+    """What a publisher wrote is no markup and no command: square brackets stay, controls go."""
+    return Text(text.translate(_CONTROLS), style=style)
+
+
 def _add(table: Table, *cells: str) -> None:
-    """A row of plain text: square brackets in a name or a comment are no markup."""
-    table.add_row(*(Text(cell) for cell in cells))
+    """A row of plain text, each cell one line."""
+    table.add_row(*(_plain(cell.replace("\n", " ")) for cell in cells))
 
 
 def _print_list(console: Console, table: Table, of: int = 0) -> None:
@@ -338,7 +348,7 @@ def _print_list(console: Console, table: Table, of: int = 0) -> None:
 
 
 def _say(console: Console, text: str, indent: int = 0, style: str = "") -> None:
-    console.print(Padding(Text(text, style=style), (0, 0, 0, indent), expand=False))
+    console.print(Padding(_plain(text, style), (0, 0, 0, indent), expand=False))
 
 
 def _minute(instant: str) -> str:

@@ -295,6 +295,24 @@ def test_a_long_comment_is_cut_and_a_missing_one_is_said_in_words(empty: House) 
     assert "警告 warning" in text and "未解除 standing" in text
 
 
+def test_controls_in_names_reach_neither_terminal_nor_page(empty: House, tmp_path: Path) -> None:
+    evil, opened_at = "\x1b[31m红\x9b2J\x07\u202e\r\n局[/]", at("2026-05-01T00:00:00")
+    case = {"case_id": "c1", "opened_at": opened_at, "occurred_at": opened_at, "state": "open", "comment": evil}
+    late = {"callback_on_time": 0, "callback_due": opened_at, "rectify_due": opened_at}
+    names = {f"{what}_{field}": evil for what in ("department", "hall") for field in ("id", "name")}
+    raised = {"alert_id": "a1", "kind": "repeat_staff", "severity": "critical", "state": "firing"}
+    alert = raised | {"raised_at": opened_at, "title": evil, "title_en": evil, "review_ids": ["c0", "c1"]}
+    hall = cell(day=date(2026, 5, 1), dimension="hall", member_id=evil, member_name=evil, reviews=1, bad=1, version=1)
+    with opened(empty) as sink:
+        sink.insert("cases", rows("cases", case | late | names))
+        sink.insert("alerts", rows("alerts", alert))
+        sink.insert("daily_cells", rows("daily_cells", hall))
+    page = tmp_path / "may.html"
+    for text in (told(empty, "--html", str(page)), page.read_text("utf-8")):
+        assert text.count("[31m红2J") >= 4
+        assert not set(text) & {"\x1b", "\x9b", "\x07", "\u202e", "\r"}
+
+
 def test_every_failure_is_one_clear_line(empty: House, tmp_path: Path) -> None:
     assert "there is nothing yet" in failure(empty)
     assert "nothing from 2026-01-01 to 2026-01-31" in failure(empty, "--from", "2026-01-01", "--to", "2026-01-31")
