@@ -23,6 +23,10 @@ def test_a_worker_is_started_whenever_it_ends_and_not_killed_while_it_stops() ->
     assert float(values("TimeoutStopSec")[0]) > LAST_FLUSH + 2 * LAST_STOP + LAST_CALL
 
 
+def test_readers_who_stay_leave_descriptors_for_kafka_and_clickhouse() -> None:
+    assert int(values("LimitNOFILE")[0]) >= 65536
+
+
 def test_every_setting_named_is_one() -> None:
     named = re.findall(rf"\b{PREFIX}[A-Z_]+", UNIT.read_text("utf-8"))
     assert named and {each.removeprefix(PREFIX).lower() for each in named} <= Settings.model_fields.keys()
