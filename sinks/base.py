@@ -1,6 +1,6 @@
 """What a sink is: ClickHouse, reached one way or the other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,6 +13,9 @@ Columns = Mapping[str, Sequence[Any]]
 #: Tables are in parts by month, and a backfill may bring reviews of more than a hundred months at once, which
 #: ClickHouse takes for a mistake unless told otherwise.
 INSERT_SETTINGS = {"max_partitions_per_insert_block": 0}
+
+#: Rows of a large answer that are Python objects at a time: as such they take many times their room.
+BLOCK = 5000
 
 CONNECT_TIMEOUT = 5  # seconds
 ANSWER_TIMEOUT = 30
@@ -59,6 +62,12 @@ class Sink(Protocol):
 
     def query(self, sql: str) -> Result:
         """Run a SELECT."""
+
+    def blocks(self, sql: str) -> Generator[Result, None, None]:
+        """Run a SELECT whose answer may be large: BLOCK rows at a time, and one block if there are none.
+
+        Until it is read to its end or closed, nobody else reads.
+        """
 
     def command(self, sql: str) -> None:
         """Run a statement without an answer."""

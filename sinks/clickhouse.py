@@ -1,14 +1,25 @@
 """A ClickHouse server, by its native protocol."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from itertools import islice
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from clickhouse_driver import Client
 from clickhouse_driver.errors import Error, ErrorCodes, ServerException, TypeMismatchError
 
-from sinks.base import ANSWER_TIMEOUT, CONNECT_TIMEOUT, INSERT_SETTINGS, Columns, Result, SinkError, SinkUnavailable
+from sinks.base import (
+    ANSWER_TIMEOUT,
+    BLOCK,
+    CONNECT_TIMEOUT,
+    INSERT_SETTINGS,
+    Columns,
+    Result,
+    SinkError,
+    SinkUnavailable,
+)
 from streams.errors import HaochapingError
 
 T = TypeVar("T")
@@ -49,7 +60,13 @@ class _Connection:
         self._lock = threading.Lock()
 
     def do(self, call: Callable[[Client], T]) -> T:
-        """What the call returns.
+        """What the call returns; it raises as turn() does."""
+        with self.turn() as client:
+            return call(client)
+
+    @contextmanager
+    def turn(self) -> Iterator[Client]:
+        """The client, for as long as one thing takes.
 
         Raises:
             SinkUnavailable: the server does not answer, or says what may pass.
@@ -57,7 +74,7 @@ class _Connection:
         """
         with self._lock:
             try:
-                return call(self._client)
+                yield self._client
             except ServerException as exc:
                 self._client.disconnect()
                 if exc.code in _FOR_PEOPLE:
@@ -157,6 +174,15 @@ class ClickHouseSink:
     def query(self, sql: str) -> Result:
         rows, types = self._reads.do(lambda client: client.execute(sql, with_column_types=True))
         return Result([name for name, _ in types], rows)
+
+    def blocks(self, sql: str) -> Generator[Result, None, None]:
+        with self._reads.turn() as client:
+            rows = client.execute_iter(sql, with_column_types=True)
+            names = [name for name, _ in next(rows)]
+            block = list(islice(rows, BLOCK))
+            yield Result(names, block)
+            while block := list(islice(rows, BLOCK)):
+                yield Result(names, block)
 
     def command(self, sql: str) -> None:
         self._reads.do(lambda client: client.execute(sql))

@@ -2,10 +2,11 @@
 
 import fcntl
 import threading
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from sinks.base import INSERT_SETTINGS, Columns, Result, SinkError, SinkInUse, SinkUnavailable
+from sinks.base import BLOCK, INSERT_SETTINGS, Columns, Result, SinkError, SinkInUse, SinkUnavailable
 from sinks.schema.tables import ARROW_TYPES, TABLES
 from streams.errors import HaochapingError
 from streams.folders import make_private
@@ -57,9 +58,12 @@ class EmbeddedSink:
         return int(rows.num_rows)
 
     def query(self, sql: str) -> Result:
+        return _result(self._run(sql, "ArrowTable"))
+
+    def blocks(self, sql: str) -> Generator[Result, None, None]:
         table = self._run(sql, "ArrowTable")
-        columns = [column.to_pylist() for column in table.columns]
-        return Result(list(table.column_names), list(zip(*columns, strict=True)))
+        for first in range(0, max(table.num_rows, 1), BLOCK):
+            yield _result(table.slice(first, BLOCK))
 
     def command(self, sql: str, *, rows: Any = None) -> None:
         self._run(sql, "CSV", rows)
@@ -81,6 +85,11 @@ class EmbeddedSink:
     def close(self) -> None:
         with self._lock:
             self._session.close()
+
+
+def _result(table: Any) -> Result:
+    columns = [column.to_pylist() for column in table.columns]
+    return Result(list(table.column_names), list(zip(*columns, strict=True)))
 
 
 def _refuse_if_open(folder: Path) -> None:

@@ -1,8 +1,10 @@
 """Reading the views for `/api/views/{view}`. Source: CONTRACT §7."""
 
+import codecs
 import csv
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import date, datetime
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -14,6 +16,9 @@ from sinks.base import Sink
 from streams.schemas.fields import FIRST_YEAR, LAST_YEAR
 
 DEFAULT_LIMIT = 1000
+
+#: More than any view has.
+ALL = 999_999_999
 
 DIMENSIONS = ("district", "department", "hall", "window", "staff", "service", "channel", "category")
 
@@ -32,7 +37,7 @@ class View(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Rows of a view, ready for JSON, and the names of its columns, which are known when there are no rows, too."""
+    """Rows of a view or some of them, ready for JSON, and its columns' names, known when there are no rows, too."""
 
     names: list[str]
     rows: list[dict[str, Any]]
@@ -72,7 +77,13 @@ VIEWS = {
 }
 
 
-def read_view(
+def read_view(sink: Sink, view: str, **parameters: Any) -> Found:
+    """Rows of a view at once: read_blocks() says what may be asked and what is raised."""
+    blocks = list(read_blocks(sink, view, **parameters))
+    return Found(blocks[0].names, [row for block in blocks for row in block.rows], blocks[-1].more)
+
+
+def read_blocks(
     sink: Sink,
     view: str,
     *,
@@ -82,8 +93,9 @@ def read_view(
     dimension: str | None = None,
     member_id: str | None = None,
     limit: str | int = DEFAULT_LIMIT,
-) -> Found:
-    """Rows of a view, ready for JSON: days as `YYYY-MM-DD`, instants as RFC 3339 in `zone`, flags as booleans.
+    most: int = ALL,
+) -> Generator[Found, None, None]:
+    """Rows of a view, block by block, ready for JSON: days `YYYY-MM-DD`, instants RFC 3339 in `zone`, flags booleans.
 
     Args:
         sink: Where the view is.
@@ -94,6 +106,7 @@ def read_view(
         dimension: In bi_daily any of DIMENSIONS; elsewhere one whose ids the view has, together with `member_id`.
         member_id: Only rows of this member.
         limit: At most so many rows.
+        most: No more than these, whatever `limit` says.
 
     Raises:
         ViewRequestError: a name or value is not one of these.
@@ -111,10 +124,12 @@ def read_view(
     sql = f"SELECT * FROM {view}"
     if where:
         sql += f" WHERE {' AND '.join(where)}"
-    most = _limit(limit)
-    result = sink.query(f"{sql} ORDER BY {spec.order} LIMIT {most + 1}")
-    rows = [_row(view, spec, result.names, row, zone) for row in result.rows[:most]]
-    return Found(result.names, rows, len(result.rows) > most)
+    left = min(_limit(limit), most)
+    with closing(sink.blocks(f"{sql} ORDER BY {spec.order} LIMIT {left + 1}")) as blocks:
+        for block in blocks:
+            rows = [_row(view, spec, block.names, row, zone) for row in block.rows[:left]]
+            yield Found(block.names, rows, len(block.rows) > left)
+            left -= len(rows)
 
 
 #: Days beyond these are none to ClickHouse, and no review is from there.
@@ -132,9 +147,10 @@ def _day(name: str, value: str) -> date:
 
 def _limit(value: str | int) -> int:
     text = str(value)
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
+    digits = text.lstrip("0") if text.isascii() and text.isdigit() else ""
+    if not digits:
         raise ViewRequestError(f"limit is a whole number from 1, not {value!r}")
-    return int(text)
+    return int(digits) if len(digits) < 10 else ALL
 
 
 def _member(view: str, spec: View, dimension: str | None, member_id: str | None) -> list[str]:
@@ -178,34 +194,43 @@ def _plain(value: Any, zone: ZoneInfo) -> Any:
     return value
 
 
-def to_json(found: Found) -> bytes:
+def to_json(blocks: Iterable[Found]) -> Iterator[bytes]:
     """A JSON array of row objects."""
-    return orjson.dumps(found.rows)
+    before = b"["
+    for found in blocks:
+        if found.rows:
+            yield before + orjson.dumps(found.rows)[1:-1]
+            before = b","
+    yield b"[]" if before == b"[" else b"]"
 
 
-def to_csv(found: Found) -> bytes:
+def to_csv(blocks: Iterable[Found]) -> Iterator[bytes]:
     """CSV with a header, in UTF-8: values as in the JSON form, lists joined by `|`, nothing for null."""
-    return _csv(found, str).encode()
+    return _csv(blocks, str)
 
 
-def to_excel_csv(found: Found) -> bytes:
+def to_excel_csv(blocks: Iterable[Found]) -> Iterator[bytes]:
     """The same for Excel opened by a double click: a byte order mark, without which it shows Chinese as garbage, and a
     `'` before what it would run as a formula, for anybody may write a comment."""
-    return _csv(found, lambda text: f"'{text}" if _FORMULA.match(text) else text).encode("utf-8-sig")
+    yield codecs.BOM_UTF8
+    yield from _csv(blocks, lambda text: f"'{text}" if _FORMULA.match(text) else text)
 
 
-#: -1 and @A.B:C are ids; a formula that does anything has more than an id may have.
-_FORMULA = re.compile(r"[=+\-@\t\r](?![A-Za-z0-9_.:\-]*$)")
+#: -1 and @A.B:C are ids; a formula that does anything has more than an id may have. An Excel for Chinese takes the
+#: full-width signs for the others.
+_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠](?![A-Za-z0-9_.:\-]*$)")
 
 
-def _csv(found: Found, shown: Callable[[str], str]) -> str:
-    lines: list[str] = []
-    # Lines end in \n here, but a writer told so leaves a lone \r in a comment unquoted, which readers take for an end.
-    writer = csv.writer(SimpleNamespace(write=lines.append), lineterminator="\r\n")
-    writer.writerow(found.names)
-    for row in found.rows:
-        writer.writerow([_cell(row[name], shown) for name in found.names])
-    return "".join(line.removesuffix("\r\n") + "\n" for line in lines)
+def _csv(blocks: Iterable[Found], shown: Callable[[str], str]) -> Iterator[bytes]:
+    for number, found in enumerate(blocks):
+        lines: list[str] = []
+        # Lines end in \n here, but a writer told so leaves a lone \r in a comment unquoted, which is an end to readers.
+        writer = csv.writer(SimpleNamespace(write=lines.append), lineterminator="\r\n")
+        if number == 0:
+            writer.writerow(found.names)
+        for row in found.rows:
+            writer.writerow([_cell(row[name], shown) for name in found.names])
+        yield "".join(line.removesuffix("\r\n") + "\n" for line in lines).encode()
 
 
 def _cell(value: Any, shown: Callable[[str], str]) -> Any:

@@ -2,17 +2,17 @@
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import orjson
-from aiohttp import web
+from aiohttp import web, web_response
+from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from sinks.base import Sink
-from sinks.views import ViewRequestError, read_view, to_csv, to_excel_csv, to_json
 from streams import __version__
 from streams.errors import HaochapingError
 from streams.runtime.clock import BEGINNING
+from streams.web.responses import as_json
+from streams.web.views import Views
 
 if TYPE_CHECKING:
     from streams.app import Worker
@@ -20,17 +20,28 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "static"
-PARAMETERS = ("day_from", "day_to", "dimension", "member_id", "limit")
-#: Format of a view's answer: how it is written, its content type.
-FORMATS = {
-    "json": (to_json, "application/json"),
-    "csv": (to_csv, "text/csv"),
-    "excel": (to_excel_csv, "text/csv"),
+
+#: Seconds a connection may be idle, or take to send a request.
+LONGEST_IDLE = 60
+
+#: What every answer says. The board is no part of anybody else's page, where a click might mean something else.
+HEADERS = {
+    # Browsers ask whether a page is still the same: an upgrade must not meet yesterday's scripts.
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
 }
 
+# Nobody needs to know which versions answer. Here, since the answer to what is no request passes by the signal below.
+web_response.SERVER_SOFTWARE = "haochaping"  # type: ignore[attr-defined]
 
-def _json(data: Any, status: int = 200) -> web.Response:
-    return web.Response(body=orjson.dumps(data), status=status, content_type="application/json", charset="utf-8")
+
+def _worth_logging(record: logging.LogRecord) -> bool:
+    """Not that a request is none, such as one with too long an address: it is answered with a 400 that says so."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+logging.getLogger("aiohttp.server").addFilter(_worth_logging)
 
 
 class WebServer:
@@ -44,16 +55,21 @@ class WebServer:
         application.router.add_get("/healthz", self._healthz)
         application.router.add_get("/readyz", self._readyz)
         application.router.add_get("/metrics", self._metrics)
-        application.router.add_get("/api/views/{view}", self._view)
+        application.router.add_get("/api/views/{view}", Views(worker).serve)
         application.router.add_get("/api/stream", worker.events.serve)
-        # Browsers hold /api/stream open for ever: do not wait for them.
         application.on_response_prepare.append(self._headers)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
+        self._runner = web.AppRunner(
+            application,
+            access_log=None,
+            shutdown_timeout=0.5,  # browsers hold /api/stream open for ever: do not wait for them
+            keepalive_timeout=LONGEST_IDLE,
+            handler_cancellation=True,  # whose reader has gone need not be answered
+        )
 
     @staticmethod
     async def _headers(request: web.Request, response: web.StreamResponse) -> None:
-        # Browsers ask whether a page is still the same: an upgrade must not meet yesterday's scripts.
-        response.headers.setdefault("Cache-Control", "no-cache")
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
 
     async def start(self) -> None:
         """Listen.
@@ -80,14 +96,14 @@ class WebServer:
         return web.FileResponse(STATIC / "board.html", headers={"Cache-Control": "no-cache"})
 
     async def _healthz(self, request: web.Request) -> web.Response:
-        return _json({"status": "alive", "version": __version__})
+        return as_json({"status": "alive", "version": __version__})
 
     async def _readyz(self, request: web.Request) -> web.Response:
         worker = self._worker
         sink = worker.recovered and await worker.sink.ping()
         ready = worker.recovered and sink
         pulse = getattr(worker, "pulse", None)
-        return _json(
+        return as_json(
             {
                 "ready": ready,
                 "recovered": worker.recovered,
@@ -107,35 +123,3 @@ class WebServer:
     async def _metrics(self, request: web.Request) -> web.Response:
         body = generate_latest(self._worker.metrics.registry)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    async def _view(self, request: web.Request) -> web.Response:
-        query = dict(request.query)
-        form = query.pop("format", "json")
-        view = request.match_info["view"]
-        try:
-            if len(request.query) > len(set(request.query)):
-                raise ViewRequestError("a parameter is given twice")
-            if form not in FORMATS:
-                raise ViewRequestError(f"format is one of {', '.join(FORMATS)}, not {form!r}")
-            unknown = query.keys() - set(PARAMETERS)
-            if unknown:
-                raise ViewRequestError(f"unknown parameter {min(unknown)!r}; there are {', '.join(PARAMETERS)}, format")
-            write, content_type = FORMATS[form]
-
-            def answer(sink: Sink) -> tuple[bytes, bool]:
-                # Written there as well: a year of facts takes seconds, in which the event loop would stand still.
-                found = read_view(sink, view, zone=self._worker.settings.zone, **query)
-                return write(found), found.more
-
-            body, more = await self._worker.sink.read(answer)
-        except ViewRequestError as exc:
-            return _json({"error": str(exc)}, 400)
-        except HaochapingError as exc:
-            return _json({"error": str(exc)}, 503)
-        response = web.Response(body=body, content_type=content_type, charset="utf-8")
-        if more:
-            response.headers["Haochaping-Truncated"] = "true"  # limit left rows out
-        if form == "excel":
-            response.headers["Content-Disposition"] = f'attachment; filename="{view}.csv"'
-        response.enable_compression()  # a year of a hall's days is a megabyte of JSON
-        return response

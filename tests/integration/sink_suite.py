@@ -4,17 +4,18 @@ import csv
 import io
 import random
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import orjson
 import pytest
 
 from sinks import open_sink
-from sinks.base import Sink
+from sinks.base import BLOCK, Sink
 from sinks.schema import TABLES, migrate
-from sinks.views import VIEWS, ViewRequestError, read_view, to_csv, to_excel_csv
+from sinks.views import VIEWS, Found, ViewRequestError, read_blocks, read_view, to_csv, to_excel_csv, to_json
 from tests.twin import _tail
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -38,6 +39,10 @@ def fact(number: int, at: datetime, **fields: Any) -> dict[str, Any]:
 
 def cell(**fields: Any) -> dict[str, Any]:
     return {"day": date(2026, 3, 2), "dimension": "district", "member_id": "all"} | fields
+
+
+def written(write: Callable[[Iterable[Found]], Iterator[bytes]], *blocks: Found) -> str:
+    return b"".join(write(blocks)).decode()
 
 
 class SinkSuite:
@@ -215,13 +220,13 @@ class SinkSuite:
         for name in VIEWS:
             found = read_view(sink, name, zone=ZONE)
             assert found.rows == []
-            header, *lines = to_csv(found).decode().splitlines()
+            header, *lines = written(to_csv, found).splitlines()
             assert VIEWS[name].order.split()[0].strip(",") in header.split(",")
             assert not lines
 
     def test_csv_has_a_header_and_a_line_a_row(self, sink: Sink) -> None:
         sink.insert("reviews", rows("reviews", fact(1, START, tags=["a", "b"], comment='with "quotes", and commas')))
-        header, line, *rest = to_csv(read_view(sink, "bi_reviews", zone=ZONE)).decode().splitlines()
+        header, line, *rest = written(to_csv, read_view(sink, "bi_reviews", zone=ZONE)).splitlines()
         assert header.startswith("review_id,day,") and "a|b" in line and '"with ""quotes""' in line
         assert not rest
 
@@ -229,7 +234,7 @@ class SinkSuite:
     def test_a_comment_of_two_lines_is_one_cell_of_csv(self, sink: Sink, end: str) -> None:
         comment = f"排队太久{end}态度差"
         sink.insert("reviews", rows("reviews", fact(1, START, comment=comment), fact(2, START, three_match=1)))
-        text = to_csv(read_view(sink, "bi_reviews", zone=ZONE)).decode()
+        text = written(to_csv, read_view(sink, "bi_reviews", zone=ZONE))
         one, two = csv.DictReader(io.StringIO(text, newline=""))
         assert (one["comment"], one["three_match"], two["three_match"]) == (comment, "false", "true")
 
@@ -237,17 +242,50 @@ class SinkSuite:
         comment = '=HYPERLINK("http://example.com","办事指南")'
         sink.insert("reviews", rows("reviews", fact(1, START, window_id="-1", comment=comment, tags=["=1+1"])))
         found = read_view(sink, "bi_reviews", zone=ZONE)
-        text = to_excel_csv(found)
-        assert text.startswith("\ufeffreview_id,".encode())
-        (row,) = csv.DictReader(io.StringIO(text.decode("utf-8-sig"), newline=""))
+        text = written(to_excel_csv, found)
+        assert text.startswith("\ufeffreview_id,")
+        (row,) = csv.DictReader(io.StringIO(text[1:], newline=""))
         assert (row["comment"], row["tags"]) == (f"'{comment}", "'=1+1")
         assert row["window_id"] == "-1"  # an id stays what it is
-        (plain,) = csv.DictReader(io.StringIO(to_csv(found).decode(), newline=""))
+        (plain,) = csv.DictReader(io.StringIO(written(to_csv, found), newline=""))
         assert plain == row | {"comment": comment, "tags": "=1+1"}  # for programs nothing is changed
 
     def test_rows_left_out_are_told_of(self, sink: Sink) -> None:
         sink.insert("reviews", rows("reviews", fact(1, START), fact(2, START)))
         assert [read_view(sink, "bi_reviews", zone=ZONE, limit=each).more for each in (1, 2, 3)] == [True, False, False]
+
+    def test_a_large_answer_comes_in_blocks_and_is_the_same(self, sink: Sink) -> None:
+        sink.insert("reviews", rows("reviews", *(fact(number, START) for number in range(2 * BLOCK + 1))))
+        for limit, sizes in ((BLOCK, [BLOCK, 0]), (BLOCK + 1, [BLOCK, 1]), (3 * BLOCK, [BLOCK, BLOCK, 1])):
+            blocks = list(read_blocks(sink, "bi_reviews", zone=ZONE, limit=limit))
+            assert [len(block.rows) for block in blocks] == sizes
+            assert [block.more for block in blocks] == [False] * (len(sizes) - 1) + [limit < 2 * BLOCK]
+            whole = read_view(sink, "bi_reviews", zone=ZONE, limit=limit)
+            assert len({row["review_id"] for row in whole.rows}) == sum(sizes)
+            assert orjson.loads(written(to_json, *blocks)) == whole.rows
+            for write in (to_csv, to_excel_csv):
+                assert written(write, *blocks) == written(write, whole)
+
+    def test_an_answer_nobody_reads_to_its_end_keeps_nobody_from_the_next(self, sink: Sink) -> None:
+        sink.insert("reviews", rows("reviews", *(fact(number, START) for number in range(2 * BLOCK))))
+        blocks = read_blocks(sink, "bi_reviews", zone=ZONE, limit=2 * BLOCK)
+        next(blocks)
+        blocks.close()
+        assert len(self.view(sink, "bi_reviews")) == 2 * BLOCK
+
+    def test_any_limit_is_taken_within_the_bound(self, sink: Sink) -> None:
+        sink.insert("reviews", rows("reviews", fact(1, START), fact(2, START)))
+        for limit in ("1000000000", "9" * 5000):
+            assert len(read_view(sink, "bi_reviews", zone=ZONE, limit=limit).rows) == 2
+            (found,) = read_blocks(sink, "bi_reviews", zone=ZONE, limit=limit, most=1)
+            assert (len(found.rows), found.more) == (1, True)
+
+    @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
+    def test_excel_runs_nothing_that_begins_as_a_formula(self, start: str) -> None:
+        comment = f"{start}HYPERLINK(1)"
+        found = Found(["comment"], [{"comment": comment}], False)
+        (row,) = csv.DictReader(io.StringIO(written(to_excel_csv, found)[1:], newline=""))
+        assert row["comment"] == f"'{comment}"
 
     def test_days_beyond_all_reviews_are_days(self, sink: Sink) -> None:
         sink.insert("reviews", rows("reviews", fact(1, START)))
