@@ -37,7 +37,8 @@ class LocalTime:
     def _offset_of(self, hour: str) -> str:
         """The offset (`+08:00`) of a local hour (`2026-05-12T09`); empty if clocks are changed in or near it."""
         begins = datetime.fromisoformat(f"{hour}:00:00").replace(tzinfo=self._zone)
-        offsets = {at.utcoffset() for at in (begins - _HOUR, begins, begins.replace(fold=1), begins + _HOUR)}
+        ends = begins + _HOUR
+        offsets = {at.utcoffset() for at in (begins, begins.replace(fold=1), ends, ends.replace(fold=1))}
         return begins.isoformat()[19:] if len(offsets) == 1 else ""
 
 

@@ -15,6 +15,8 @@ from streams.rules.local_time import LocalTime
         ("Asia/Pyongyang", "2018-05-04T23:29:59+08:30", "2018-05-04T23:29:59+08:30"),
         ("Asia/Pyongyang", "2018-05-04T23:45:00+08:30", "2018-05-05T00:15:00+09:00"),
         ("America/Caracas", "2016-05-01T02:45:00-04:30", "2016-05-01T03:15:00-04:00"),
+        # At a minute past the hour: from 0:01 to 1:01.
+        ("America/St_Johns", "2006-04-02T00:30:00-03:30", "2006-04-02T01:30:00-02:30"),
         # By two hours at once.
         ("Antarctica/Troll", "2024-03-31T01:30:00+00:00", "2024-03-31T03:30:00+02:00"),
         # And at the hour: from 2 to 3, and from 2 back to 1, which there is twice.
