@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from streams.cli.common import load_settings
 from streams.runtime.embedded_broker import broker_command, check_port
 
 
@@ -15,6 +16,7 @@ def broker(
 
     Example: haochaping broker --port 9092
     """
+    load_settings()  # a misspelt one would else be found by the worker alone
     command = broker_command(port)
     check_port(port)
     typer.echo(f"embedded Kafka broker on 127.0.0.1:{port}, in memory; Ctrl-C stops it and forgets everything")

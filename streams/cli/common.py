@@ -9,6 +9,7 @@ import orjson
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from typer.exceptions import TyperException
 
 from streams.settings import Settings
 
@@ -26,11 +27,17 @@ def env_file() -> Path | None:
     return _env_file
 
 
+class NoCommand(TyperException):
+    """Nothing was said of what to do."""
+
+    exit_code = 2
+
+
 def show_help_alone(context: typer.Context) -> None:
-    """Without a command to run, print the help."""
+    """Without a command to run, print the help, and fail."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
-        raise typer.Exit(2)
+        raise NoCommand(f"{context.command_path} wants a command: one of those above")
 
 
 def load_settings() -> Settings:

@@ -18,7 +18,7 @@ import orjson
 import typer
 from rich.console import Console
 
-from streams.cli.common import progress
+from streams.cli.common import load_settings, progress
 from streams.cli.figures import SOURCES, WIDTH, Figures, print_figures
 from streams.cli.publishing import publish_records
 from streams.district import Plan, references, timeline
@@ -44,6 +44,7 @@ def demo(
 
     Example: haochaping demo --reviews 20000 --serve
     """
+    load_settings()  # it has settings of its own; but one that is misspelt stops this as it stops all else
     plan = Plan(reviews=reviews, seed=seed)
     for sign in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal, too: broker and worker are not to live on
         signal.signal(sign, lambda number, _: sys.exit(128 + number))

@@ -9,7 +9,7 @@ from typing import Annotated
 import orjson
 import typer
 
-from streams.cli.common import progress
+from streams.cli.common import load_settings, progress
 from streams.district import Plan, references, timeline
 from streams.errors import HaochapingError
 
@@ -40,10 +40,11 @@ def generate(
     dismissed: _Share = 0.0,
     extended: _Share = 0.0,
 ) -> None:
-    """Write a synthetic district's year as JSONL, one file a topic, for `haochaping publish`.
+    """Write eight months of a synthetic district as JSONL, one file a topic, for `haochaping publish`.
 
     Example: haochaping generate --out district --reviews 20000 --bad 4000 --late-cases 0.3
     """
+    load_settings()  # none is used; but one that is misspelt stops this as it stops all else
     try:
         first, last = date.fromisoformat(start), date.fromisoformat(end)
     except ValueError:

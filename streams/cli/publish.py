@@ -73,10 +73,13 @@ def _dry_run(settings: Settings, topic: str, file: Path, total: int) -> None:
 
 
 def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
-    with file.open("rb") as stream:
-        for number, line in enumerate(stream, 1):
-            if line := line.rstrip(b"\r\n"):
-                yield number, line
+    try:
+        with file.open("rb") as stream:
+            for number, line in enumerate(stream, 1):
+                if line := line.rstrip(b"\r\n"):
+                    yield number, line
+    except OSError as exc:
+        raise HaochapingError(f"cannot read {file}: {exc.strerror}") from exc
 
 
 class _Line(NamedTuple):

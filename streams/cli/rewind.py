@@ -12,6 +12,7 @@ from streams.cli.common import load_settings
 from streams.errors import HaochapingError
 from streams.runtime.admin import admin_client, broker_error, check_topics
 from streams.runtime.replay import start_consumer
+from streams.schemas.fields import parse_time
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -29,11 +30,9 @@ def rewind(since: _Since = None) -> None:
     """
     settings = load_settings()
     try:
-        start = None if since is None else datetime.fromisoformat(since)
-    except ValueError:
-        raise HaochapingError("--since is a time such as 2026-11-23T02:00:00+08:00") from None
-    if start is not None and start.tzinfo is None:
-        start = start.replace(tzinfo=settings.zone)
+        start = None if since is None else parse_time(since, settings.zone)
+    except ValueError as exc:
+        raise HaochapingError(f"--since {exc}") from None
     for name, records in asyncio.run(_rewind(settings, start)).items():
         typer.echo(f"{name}: {records} records will be read again")
 
