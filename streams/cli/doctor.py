@@ -15,7 +15,14 @@ from sinks.base import SinkInUse
 from sinks.schema import check_schema
 from streams.cli.common import load_settings
 from streams.errors import HaochapingError
-from streams.runtime.admin import admin_client, broker_error, check_topics, members, not_compacted
+from streams.runtime.admin import (
+    admin_client,
+    broker_error,
+    check_topics,
+    members,
+    not_compacted,
+    stamped_by_publishers,
+)
 from streams.runtime.identity import bound_topics, check_ids, remembered_ids, topic_ids
 from streams.runtime.replay import start_consumer
 from streams.settings import PREFIX, Settings
@@ -67,6 +74,7 @@ async def _kafka(settings: Settings) -> int:
             ids = await topic_ids(admin, names)
             losing = await _told(not_compacted(admin, Topics.of(settings)))
             running = await _told(members(admin, settings.group))
+            stamped = await _told(stamped_by_publishers(admin, Topics.of(settings)))
         known = await remembered_ids(settings, counts[Topics.of(settings).identity.name])
         check_ids(known, ids)
         if losing:
@@ -81,6 +89,11 @@ async def _kafka(settings: Settings) -> int:
     _say(True, f"topics: all {len(counts)} exist, counts that must agree do, and {anew}")
     if running is not None:
         typer.echo(f"-     workers: {running} in the group")
+    if stamped:
+        typer.echo(
+            f"-     timestamps: by publishers on {' and '.join(stamped)}; by a wrong one Kafka deletes a record "
+            "before it is read: see docs/contract.md, For publishers"
+        )
     return await _lags(settings, counts, same, idle=running == 0)
 
 

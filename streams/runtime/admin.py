@@ -55,18 +55,27 @@ async def partition_counts(admin: AIOKafkaAdminClient, names: list[str]) -> dict
 
 async def not_compacted(admin: AIOKafkaAdminClient, topics: Topics) -> list[str]:
     """Topics, made by hand, that Kafka deletes old records from, though what they hold must stay."""
-    wanted = [
-        ConfigResource(ConfigResourceType.TOPIC, topic.name, {"cleanup.policy": None})
-        for topic in topics
-        if topic.compact
-    ]
-    responses = await admin.describe_configs(wanted)
-    return [
-        name
-        for response in responses
+    found = await _configured(admin, "cleanup.policy", [topic.name for topic in topics if topic.compact])
+    return [name for name, value in found.items() if "compact" not in value]
+
+
+async def stamped_by_publishers(admin: AIOKafkaAdminClient, topics: Topics) -> list[str]:
+    """Topics of publishers whose records Kafka deletes by whatever timestamps those give them."""
+    found = await _configured(admin, "message.timestamp.type", [topics.reviews.name, topics.case_events.name])
+    return [name for name, value in found.items() if value == "CreateTime"]
+
+
+async def _configured(admin: AIOKafkaAdminClient, setting: str, names: list[str]) -> dict[str, str]:
+    """What a setting is in each of these topics."""
+    wanted = [ConfigResource(ConfigResourceType.TOPIC, name, {setting: None}) for name in names]
+    return {
+        name: value
+        for response in await admin.describe_configs(wanted)
         for error, _, _, name, configs in response.resources
-        if not error and any(key == "cleanup.policy" and "compact" not in value for key, value, *_ in configs)
-    ]
+        if not error
+        for key, value, *_ in configs
+        if key == setting
+    }
 
 
 async def members(admin: AIOKafkaAdminClient, group: str) -> int:

@@ -43,13 +43,22 @@ def start_broker(port: int) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
         broker_command(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
+    try:
+        _wait_for(process, port)
+    except BaseException:  # Ctrl-C, too
+        process.kill()
+        process.wait()
+        raise
+    return process
+
+
+def _wait_for(process: "subprocess.Popen[bytes]", port: int) -> None:
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise HaochapingError(f"the embedded broker ended at once with exit code {process.returncode}")
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return process
+                return
         time.sleep(0.02)
-    process.kill()
     raise HaochapingError("the embedded broker did not answer within 10 s")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from tests.house import House, until
 from tests.services.load import district, finish, furnish
@@ -103,3 +104,20 @@ def test_a_changelog_that_kafka_deletes_from_is_said(new_house: Make) -> None:
     assert found.returncode == 1
     assert f"FAIL  topics: {house.prefix}haochaping-rectify-changelog: Kafka deletes old records" in found.stdout
     assert "cleanup.policy=compact" in found.stdout
+
+
+def test_whose_timestamps_records_have_is_said(new_house: Make) -> None:
+    house = new_house()
+    assert house.command("topics").returncode == 0
+    names = [house.prefix + topic for topic in ("reviews", "cases.events")]
+    assert f"timestamps: by publishers on {names[0]} and {names[1]}" in house.command("doctor").stdout
+
+    async def alter() -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=house.bootstrap)
+        await admin.start()
+        settings = {"cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime"}
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, settings) for name in names])
+        await admin.close()
+
+    asyncio.run(alter())
+    assert "timestamps: by publishers" not in house.command("doctor").stdout
