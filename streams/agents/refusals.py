@@ -14,6 +14,9 @@ from streams.topics import REFUSED_BYTES
 #: The largest that is sent, with room for headers.
 _MOST_BYTES = REFUSED_BYTES - 64 * 1024
 
+#: What is said of such a one.
+LEFT_BEHIND = "; its bytes fit no topic, however compressed, and are to be found at hcp-source only"
+
 #: How many of a partition's last records the limit looks at.
 LIMIT_RECORDS = 1000
 
@@ -58,7 +61,7 @@ class Refusals:
         is named, and its bytes stay where they are.
         """
         if sent_bytes(key, value) > _MOST_BYTES:
-            detail += "; its bytes fit no topic, however compressed, and are to be found at hcp-source only"
+            detail += LEFT_BEHIND
             key = value = None
         self._metrics.rejected.labels(reason.value).inc()
         detail = " ".join(detail.split())

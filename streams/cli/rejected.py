@@ -15,7 +15,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from pydantic import TypeAdapter, ValidationError
 
-from streams.agents.refusals import Reason
+from streams.agents.refusals import LEFT_BEHIND, Reason
 from streams.cli.common import load_settings, show_help_alone
 from streams.cli.publishing import KEYS, WRITE
 from streams.cli.rights import needs, partitions_of
@@ -76,8 +76,10 @@ class Refusal:
 
     @property
     def as_sent(self) -> bool:
-        """Whether these are the publisher's bytes: of a conflict of reviews what stands there is the enriched one."""
-        return not (self.reason == Reason.CONFLICT and self.topic == "reviews")
+        """Whether these are the publisher's bytes: of a conflict of reviews what stands there is the enriched one, and
+        of what fits no topic there are none."""
+        conflict = self.reason == Reason.CONFLICT and self.topic == "reviews"
+        return not (conflict or self.headers.get("hcp-detail", "").endswith(LEFT_BEHIND))
 
     @property
     def line(self) -> bytes:

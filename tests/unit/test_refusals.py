@@ -5,6 +5,7 @@ import os
 import pytest
 
 from streams.agents.refusals import Reason, Refusals, RejectLimit
+from streams.cli.rejected import Refusal
 from streams.metrics import Metrics
 from streams.runtime.producer import Outbox, sent_bytes
 from streams.topics import REFUSED_BYTES
@@ -30,6 +31,9 @@ def test_a_record_that_fits_no_topic_is_named_only() -> None:
     key, kept, headers = refused(b"k", value)
     assert (key, kept, headers["hcp-source"]) == (None, None, b"reviews/0/7")
     assert b"are to be found at hcp-source only" in headers["hcp-detail"]
+    said = {name: each.decode() for name, each in headers.items()}
+    assert not Refusal(key, kept, said, "reviews").as_sent, "there is nothing to be sent again"
+    assert Refusal(key, kept, said | {"hcp-detail": "too large"}, "reviews").as_sent
 
 
 @pytest.fixture
