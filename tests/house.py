@@ -160,7 +160,7 @@ class House:
         worker = WorkerProcess(process, f"http://127.0.0.1:{port}", log)
         self.workers.append(worker)
         if wait:
-            until("the worker is ready", lambda: worker.state().get("ready"))
+            until("the worker is ready", lambda: worker.state().get("ready"), 120)  # beside other brokers, perhaps
         return worker
 
     def settle(self, worker: WorkerProcess) -> None:

@@ -76,7 +76,7 @@ def test_the_demo_profile_runs_from_topics_to_a_reconciled_year(
         assert (sum(day["reviews"] for day in days), sum(day["bad"] for day in days)) == (220_000, 64)
         assert {day["difference"] for day in worker.view("bi_reconcile")} == {0}
         assert [alert for alert in worker.view("bi_alerts") if alert["kind"] == "repeat_staff"]
-        assert json.loads(log.read_text().splitlines()[0])["level"] == "info"  # HCP_LOG_FORMAT of the image
+        assert "info" in {json.loads(line)["level"] for line in log.read_text().splitlines()}  # HCP_LOG_FORMAT
 
         started = time.monotonic()
         worker.process.send_signal(signal.SIGTERM)
