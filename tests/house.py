@@ -21,18 +21,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from streams.cli.publishing import KEYS
 from streams.runtime.admin import partition_counts
 
 #: Seconds a test waits for something that should come at once.
 PATIENCE = 60.0
-
-KEYS = {
-    "reviews": "review_id",
-    "reference.windows": "window_id",
-    "reference.staff": "staff_id",
-    "reference.services": "service_id",
-    "cases.events": "case_id",
-}
 
 
 def free_port() -> int:

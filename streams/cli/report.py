@@ -11,14 +11,11 @@ from rich.console import Console
 from sinks import open_sink
 from sinks.base import Sink, SinkInUse
 from sinks.schema import check_schema
-from sinks.views import read_view
+from sinks.views import ALL, read_view
 from streams.cli.common import load_settings
 from streams.cli.figures import SOURCES, WIDTH, Figures, print_figures
 from streams.errors import HaochapingError
 from streams.settings import Settings
-
-#: A figure must be of all rows: the most that a view may be asked for.
-ALL = 999_999_999
 
 # Fonts in which a Chinese character is exactly two Latin ones wide: the tables stay straight. A phone scrolls what is
 # wider than it by itself; on paper WIDTH characters are as wide as an A4 page.

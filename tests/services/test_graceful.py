@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from tests.house import KEYS, House, until
+from streams.cli.publishing import KEYS
+from tests.house import House, until
 from tests.integration.test_crash import REFERENCE, load
 from tests.integration.test_pipeline import furnish, review
 from tests.oracle import check
