@@ -15,7 +15,7 @@ import uvloop
 
 from benchmarks.domain import DIMENSIONS, ZONE, Counts, District, cells, no_counts
 from benchmarks.task import Stopwatch, Task
-from streams.agents.enrich import AT_ONCE, Enrich, Valid
+from streams.agents.enrich import Enrich, Valid
 from streams.agents.refusals import Refusals
 from streams.app import faust_app
 from streams.metrics import Metrics
@@ -83,7 +83,7 @@ async def main(task: Task) -> None:
             if not app.consumer.take(chunk):
                 continue
             out = Outbox(partitions)
-            for part in chunk.parts(AT_ONCE):
+            for part in chunk.parts():
                 valid = enrich.valid(part, out)
                 matches = enrich.match(valid.reviews)
                 messages = enrich.enrich(valid, matches, out)

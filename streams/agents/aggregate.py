@@ -6,7 +6,8 @@ Nearly every review is good and ends here, so a chunk is turned into columns onc
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from operator import itemgetter
 from typing import Any
@@ -14,12 +15,12 @@ from typing import Any
 import orjson
 
 from streams.agents.aggregate_memory import AggregateMemory
+from streams.agents.effects import Effects
 from streams.agents.enrich import HASH_BYTES, SENT_HEADER
 from streams.agents.refusals import Reason, Refusals
 from streams.metrics import Metrics
-from streams.rules import tally
 from streams.rules.admission import Verdict, judge, remember
-from streams.rules.local_time import EPOCH, microseconds
+from streams.rules.local_time import EPOCH
 from streams.runtime.chunks import Chunk
 from streams.runtime.clock import Clock
 from streams.runtime.memory import Memories
@@ -35,32 +36,22 @@ OPENING = b"opening"
 #: A record to give effect to: (record, enriched review, hash of what was sent).
 Admitted = tuple[Any, dict[str, Any], bytes]
 
-#: Columns of the table `reviews` that stand in the enriched record under the same name.
-_SAME = (
-    "review_id",
-    "rating",
-    "channel",
-    "window_id",
-    "window_name",
-    "hall_id",
-    "hall_name",
-    "department_id",
-    "department_name",
-    "staff_id",
-    "staff_name",
-    "service_id",
-    "service_name",
-    "case_no",
-    "comment",
-    "tags",
-    "reviewer_key",
-    "categories",
-    "cause",
-)
-_FLAGS = ("three_match", "bad", "hidden_negative")
-_FIELDS = (*_SAME, *_FLAGS, "occurred_at", "received_at", "matched")
-_VALUES = itemgetter(*_FIELDS)
 _RATED = itemgetter("rating", "channel")
+
+
+@dataclass(slots=True)
+class News:
+    """The reviews of a chunk that were never seen before, as the memory keeps them."""
+
+    review_ids: list[str] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+    contents: list[bytes] = field(default_factory=list)
+
+    def take(self, new: Sequence[Admitted]) -> None:
+        """Take in some of them."""
+        self.review_ids += [review["review_id"] for _, review, _ in new]
+        self.offsets += [record.offset for record, _, _ in new]
+        self.contents += [content for _, _, content in new]
 
 
 class Aggregate:
@@ -101,42 +92,34 @@ class Aggregate:
         """Admit, tally and sink the chunk's reviews."""
         memory = self.memories[chunk.partition]
         changelog = out.messages[self._changelog][chunk.partition]
-        admitted, news = self._admit(chunk, memory, out)
-        if admitted:
-            rows = map(_VALUES, [review for _, review, _ in admitted])
-            reviews = dict(zip(_FIELDS, zip(*rows, strict=True), strict=True))
-            offsets = [record.offset for record, _, _ in admitted]
-            facts = _facts(reviews, offsets)
-            newest = max(max(facts["occurred_at"]), max(facts["received_at"]))
+        effects, news = Effects(), News()
+        for part in chunk.parts():
+            self._take(part, memory, effects, news, out)
+        if effects:
+            newest = max(max(effects.facts["occurred_at"]), max(effects.facts["received_at"]))
             self._clock.observe(EPOCH + timedelta(microseconds=newest))
             changelog += memory.notice(self._clock.now()) if self._clock.by_events else ()
-            days = [time[:10] for time in reviews["occurred_at"]]
-            units = tally.units(reviews)
-            memory.learn_names(reviews)
-
-            @cache  # as many offsets as there were chunks before the crash
-            def since(offset: int) -> tally.Sums:
-                rest = [unit if at >= offset else 0 for at, unit in zip(offsets, units, strict=True)]
-                return tally.add_up(days, reviews, rest)
-
+            memory.learn_names(effects.names)
+            since = cache(effects.since)  # as many offsets as there were chunks before the crash
             first = chunk.records[0].offset
-            kept, cells = memory.count(
-                first, chunk.next_offset, tally.add_up(days, reviews, units), since, chunk.partition
-            )
+            kept, cells = memory.count(first, chunk.next_offset, effects.sums, since, chunk.partition)
             changelog += kept
             out.insert("daily_cells", cells)
-            out.insert("reviews", facts)
-            for record, review, _ in admitted:
-                if review["bad"]:
-                    self._open_case(record, out)
-        self._count([review for _, review, _ in news])
-        changelog += memory.keep(
-            [review["review_id"] for _, review, _ in news],
-            [record.offset for record, _, _ in news],
-            [content for _, _, content in news],
-            max([record.timestamp for record in chunk.records]),
-        )
+            out.insert("reviews", effects.facts)
+        arrived = max([record.timestamp for record in chunk.records])
+        changelog += memory.keep(news.review_ids, news.offsets, news.contents, arrived)
         changelog += memory.expire(time.time_ns() // 1_000_000, self._keep_ms)
+
+    def _take(self, part: Chunk, memory: AggregateMemory, effects: Effects, news: News, out: Outbox) -> None:
+        """Some hundred of them."""
+        admitted, new = self._admit(part, memory, out)
+        if admitted:
+            effects.take([review for _, review, _ in admitted], [record.offset for record, _, _ in admitted])
+        for record, review, _ in admitted:
+            if review["bad"]:
+                self._open_case(record, out)
+        news.take(new)
+        self._count([review for _, review, _ in new])
 
     def _admit(self, chunk: Chunk, memory: AggregateMemory, out: Outbox) -> tuple[list[Admitted], list[Admitted]]:
         """The reviews to give effect to, and those among them never seen before."""
@@ -196,21 +179,3 @@ def _sent(record: Any) -> bytes:
     ((name, sent),) = record.headers
     assert name == SENT_HEADER, f"{name} is no header of ours"
     return bytes(sent)
-
-
-def _facts(reviews: tally.Columns, offsets: Sequence[int]) -> dict[str, Sequence[Any]]:
-    """Rows of the table `reviews`, column by column."""
-    facts: dict[str, Sequence[Any]] = {name: reviews[name] for name in _SAME}
-    facts |= {name: list(map(int, reviews[name])) for name in _FLAGS}
-    for entity in ("window", "staff", "service"):
-        facts[f"matched_{entity}"] = [int(matched[entity]) for matched in reviews["matched"]]
-    occurred = facts["occurred_at"] = list(map(microseconds, reviews["occurred_at"]))
-    # Most publishers send no `received_at`: then it is the same text, and need not be read twice.
-    facts["received_at"] = [
-        at if text == same else microseconds(text)
-        for at, text, same in zip(occurred, reviews["received_at"], reviews["occurred_at"], strict=True)
-    ]
-    days: dict[str, date] = {text: date.fromisoformat(text) for text in {at[:10] for at in reviews["occurred_at"]}}
-    facts["day"] = [days[at[:10]] for at in reviews["occurred_at"]]
-    facts["version"] = offsets
-    return facts

@@ -1,7 +1,7 @@
 """What the aggregate agent remembers: the reviews seen, and the daily cells."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import takewhile
 from typing import Any
@@ -91,14 +91,12 @@ class AggregateMemory:
         named = self._members[dimension][member_id] = (member, name.encode(), name)
         return named
 
-    def learn_names(self, reviews: tally.Columns) -> None:
-        """Note the newest name of every member in these enriched reviews."""
-        for dimension, field, name_field in tally.DIMENSIONS:
-            if name_field is None:
-                continue
+    def learn_names(self, names: Mapping[str, Mapping[str | None, str | None]]) -> None:
+        """Note the newest name of every member: dimension, member id, name."""
+        for dimension, named in names.items():
             members = self._members[dimension]
-            for member_id, name in dict(zip(reviews[field], reviews[name_field], strict=True)).items():
-                if name and members.get(member_id, _NOBODY)[2] != name:
+            for member_id, name in named.items():
+                if member_id and name and members.get(member_id, _NOBODY)[2] != name:
                     self._name(dimension, member_id, name)
 
     def count(

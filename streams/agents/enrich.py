@@ -31,9 +31,6 @@ from streams.topics import Topics, partition_of
 SENT_HEADER = "hcp-content"
 HASH_BYTES = 8
 
-#: Records worked on together.
-AT_ONCE = 500
-
 _FUTURE_MS = FUTURE.total_seconds() * 1000
 
 T = TypeVar("T")
@@ -92,7 +89,7 @@ class Enrich:
 
     def process(self, chunk: Chunk, out: Outbox) -> None:
         """Every record of the chunk becomes an enriched review or a refusal."""
-        for part in chunk.parts(AT_ONCE):
+        for part in chunk.parts():
             valid = self.valid(part, out)
             self.enrich(valid, self.match(valid.reviews), out)
 

@@ -11,7 +11,7 @@ import orjson
 import typer
 
 from streams.agents.case_events import CaseEvents
-from streams.agents.enrich import AT_ONCE, Enrich
+from streams.agents.enrich import Enrich
 from streams.agents.reference import ReferenceAudit
 from streams.agents.refusals import Reason, Refusals
 from streams.cli.common import load_settings
@@ -20,7 +20,7 @@ from streams.errors import HaochapingError
 from streams.metrics import Metrics
 from streams.rules.categories import load_lexicon
 from streams.rules.enrichment import Reference
-from streams.runtime.chunks import Chunk
+from streams.runtime.chunks import AT_ONCE, Chunk
 from streams.runtime.producer import Outbox
 from streams.settings import Settings
 from streams.topics import Topics

@@ -11,13 +11,12 @@ depends on what was reported first; but they count for nothing: it stands only w
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Literal
 
 from streams.rules.categories import TITLES, TITLES_EN, cause_of
 from streams.rules.history import Changed, History, Incident
-from streams.schemas.alert import Alert, AlertKind
+from streams.schemas.alert import Alert, AlertKind, Severity
 
 #: When an alert ended, and why.
 End = tuple[datetime, Literal["handled", "dismissed"]]
@@ -45,15 +44,20 @@ def repeat_staff(
     alerts = []
     for r, priors in history.repeats(window, 1, changed):
         standing = _standing(priors)
-        alert = _alert("repeat_staff", f"repeat_staff:{r.staff_id}:{r.review_id}", r, priors, 1, window)
+        same_service = _same_service(r, standing)
         alerts.append(
-            replace(
-                alert,
-                severity="critical" if alert.same_service else "warning",
+            _alert(
+                "repeat_staff",
+                f"repeat_staff:{r.staff_id}:{r.review_id}",
+                r,
+                standing,
+                _end(r, priors, 1),
+                window,
+                severity="critical" if same_service else "warning",
                 staff_id=r.staff_id,
                 staff_name=r.staff_name,
-                title=_staff_title(r, standing, bool(alert.same_service), window, zone),
-                title_en=_staff_title_en(r, standing, bool(alert.same_service), window, zone),
+                title=_staff_title(r, standing, same_service, window, zone),
+                title_en=_staff_title_en(r, standing, same_service, window, zone),
             )
         )
     return alerts
@@ -83,20 +87,23 @@ def repeat_category(
     """
     alerts = []
     for r, priors in history.repeats(window, minimum - 1, changed):
-        alert_id = f"repeat_category:{r.hall_id}:{category}:{r.review_id}"
-        alert = _alert("repeat_category", alert_id, r, priors, minimum - 1, window)
-        oldest = next((p for p in priors if p.dismissed_at is None), r)
-        first, last = _date(oldest.occurred_at, zone), _date(r.occurred_at, zone)
+        standing = _standing(priors)
+        first, last = _date((standing or [r])[0].occurred_at, zone), _date(r.occurred_at, zone)
         span, span_en = f"{first} 至 {last}", f"{first} to {last}"
-        hall, days = r.hall_name or r.hall_id, window.days
+        hall, days, count = r.hall_name or r.hall_id, window.days, len(standing) + 1
         cause, cause_en = _CAUSES[cause_of((category,))]
         name, name_en = TITLES.get(category, category), TITLES_EN.get(category, category)
         alerts.append(
-            replace(
-                alert,
+            _alert(
+                "repeat_category",
+                f"repeat_category:{r.hall_id}:{category}:{r.review_id}",
+                r,
+                standing,
+                _end(r, priors, minimum - 1),
+                window,
                 category=category,
-                title=f"{hall}“{name}”复发：{days} 天内第 {alert.count} 条（{span}），{cause}",
-                title_en=f"{hall}: “{name_en}” again, {alert.count} in {days} days ({span_en}), {cause_en}",
+                title=f"{hall}“{name}”复发：{days} 天内第 {count} 条（{span}），{cause}",
+                title_en=f"{hall}: “{name_en}” again, {count} in {days} days ({span_en}), {cause_en}",
             )
         )
     return alerts
@@ -107,15 +114,30 @@ def _standing(priors: Sequence[Incident]) -> list[Incident]:
     return [p for p in priors if p.dismissed_at is None]
 
 
+def _same_service(r: Incident, standing: Sequence[Incident]) -> bool:
+    return r.service_id is not None and any(p.service_id == r.service_id for p in standing)
+
+
 def _alert(
-    kind: AlertKind, alert_id: str, r: Incident, priors: Sequence[Incident], enough: int, window: timedelta
+    kind: AlertKind,
+    alert_id: str,
+    r: Incident,
+    standing: Sequence[Incident],
+    end: End | None,
+    window: timedelta,
+    *,
+    title: str,
+    title_en: str,
+    severity: Severity = "warning",
+    staff_id: str | None = None,
+    staff_name: str | None = None,
+    category: str | None = None,
 ) -> Alert:
-    """What both kinds have in common: `warning`, about r's place and service, counting undismissed p."""
-    standing, end = _standing(priors), _end(r, priors, enough)
+    """What both kinds have in common: about r's place and service, counting undismissed p."""
     return Alert(
         alert_id=alert_id,
         kind=kind,
-        severity="warning",
+        severity=severity,
         state="resolved" if end else "firing",
         resolution=end[1] if end else None,
         raised_at=r.occurred_at,
@@ -125,15 +147,20 @@ def _alert(
         hall_id=r.hall_id,
         hall_name=r.hall_name,
         window_id=r.window_id,
+        staff_id=staff_id,
+        staff_name=staff_name,
         service_id=r.service_id,
         service_name=r.service_name,
         case_id=r.review_id,
+        category=category,
         count=len(standing) + 1,
         window_days=window.days,
         review_ids=(*(p.review_id for p in standing), r.review_id),
-        same_service=r.service_id is not None and any(p.service_id == r.service_id for p in standing),
+        same_service=_same_service(r, standing),
         same_hall=r.hall_id is not None and any(p.hall_id == r.hall_id for p in standing),
         cause=r.cause,
+        title=title,
+        title_en=title_en,
     )
 
 
@@ -199,4 +226,4 @@ def _staff_title_en(
 
 def _date(at: datetime, zone: tzinfo) -> str:
     """A day as people write it."""
-    return f"{at.astimezone(zone):%Y-%m-%d}"
+    return at.astimezone(zone).date().isoformat()

@@ -55,6 +55,9 @@ DIMENSIONS = (
     ("service", "service_id", "service_name"),
 )
 
+#: The same of those whose members have names.
+NAMED = tuple((dimension, member, name) for dimension, member, name in DIMENSIONS if name)
+
 #: The one member of the dimension `district`.
 DISTRICT = "all"
 
@@ -71,7 +74,7 @@ def units(reviews: Columns) -> list[int]:
     return [_UNITS[key] for key in keys]
 
 
-def add_up(days: Sequence[str], reviews: Columns, added: Sequence[int]) -> Sums:
+def add_up(days: Sequence[str], reviews: Columns, added: Sequence[int], sums: Sums | None = None) -> Sums:
     """What these reviews add to each cell.
 
     A review counts under '' in a dimension whose id it lacks, so that every dimension adds up to the district.
@@ -80,20 +83,23 @@ def add_up(days: Sequence[str], reviews: Columns, added: Sequence[int]) -> Sums:
         days: The local day of each review, `YYYY-MM-DD`.
         reviews: Columns of enriched reviews: the id fields of DIMENSIONS, and `categories`.
         added: What each review adds, from `units`.
+        sums: What others add, from here; these join them.
     """
-    sums: Sums = {}
+    sums = {} if sums is None else sums
     for dimension, field, _ in DIMENSIONS:
-        by_day: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        by_day = sums.setdefault(dimension, defaultdict(_no_counts))
         for day, member_id, unit in zip(days, reviews[field], added, strict=True):
             by_day[day][member_id or ""] += unit
-        sums[dimension] = by_day
     sums["district"] = {day: {DISTRICT: sum(channels.values())} for day, channels in sums["channel"].items()}
-    by_day = defaultdict(lambda: defaultdict(int))
+    by_day = sums.setdefault("category", defaultdict(_no_counts))
     for day, categories, unit in zip(days, reviews["categories"], added, strict=True):
         for category in categories:
             by_day[day][category] += unit
-    sums["category"] = by_day
     return sums
+
+
+def _no_counts() -> dict[str, int]:
+    return defaultdict(int)
 
 
 def pack(cell: int) -> bytes:

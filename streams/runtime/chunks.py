@@ -7,6 +7,9 @@ from typing import Any, Protocol
 #: Records of a chunk, and of one fetch, at most; and how many may wait for their agents before no more are fetched.
 MAX_CHUNK = 4_000
 MAX_WAITING = 12_000
+#: Records worked on together: what is made of some hundred is still in the processor's cache when it is needed, and
+#: what is made of thousands is not. Parsing, validating and writing take a third less (docs/performance.md).
+AT_ONCE = 500
 
 
 class Record(Protocol):
@@ -54,14 +57,10 @@ class Chunk:
         self.records.extend(records)
         return True
 
-    def parts(self, records: int) -> Iterator["Chunk"]:
-        """The same in chunks of at most so many records.
-
-        What is made of some hundred records is still in the processor's cache when it is needed, and what is made of
-        thousands is not: parsing, validating and writing take a third less (docs/performance.md).
-        """
-        for begin in range(0, len(self.records), records):
-            yield Chunk(self.topic, self.partition, self.records[begin : begin + records], self.generation)
+    def parts(self) -> Iterator["Chunk"]:
+        """The same in chunks of at most AT_ONCE records."""
+        for begin in range(0, len(self.records), AT_ONCE):
+            yield Chunk(self.topic, self.partition, self.records[begin : begin + AT_ONCE], self.generation)
 
 
 class WaitingChunks:
