@@ -5,7 +5,7 @@ import { setUpAlerts, showAlerts } from "./alerts.js";
 import { showCases } from "./cases.js";
 import { Clock } from "./clock.js";
 import { tellLeads, tick } from "./countdown.js";
-import { both, byId, choice, en } from "./dom.js";
+import { both, byId, choice, en, fillWith } from "./dom.js";
 import { showFigures } from "./figures.js";
 import { sum, whole } from "./numbers.js";
 import { setUpRankings, showCategories, showHalls } from "./rankings.js";
@@ -30,9 +30,13 @@ let period = "year";
 
 // --- what is counted ---------------------------------------------------------------------------------------------
 
-/** The first day of the period, by the newest day there is: this year, or twelve months with the running one. */
+/**
+ * The first day of the period, by the newest day there is: this year, or twelve months with the running one. A day yet
+ * to come is none: a screen whose clock is ahead does not begin the new year.
+ */
 function firstDay() {
-  const newest = data.days?.[data.days.length - 1]?.day ?? today(clock.now());
+  const now = today(clock.now());
+  const newest = data.days?.filter(({ day }) => day <= now).pop()?.day ?? now;
   const [year, month] = newest.split("-").map(Number);
   if (period === "year") return `${year}-01-01`;
   return month === 12 ? `${year}-01-01` : `${year - 1}-${String(month + 1).padStart(2, "0")}-01`;
@@ -44,6 +48,18 @@ const within = (rows, field) => rows && rows.filter((row) => row[field].slice(0,
 
 const casesById = () => new Map((data.cases ?? []).map((row) => [row.case_id, row]));
 
+const announced = (alert) => alert.state === "firing" && alert.severity !== "info";
+
+/** Say to a screen reader what fires now and did not before, in one sentence however many; of other workers' too. */
+function announce(before, alerts) {
+  if (before === null) return;
+  const known = new Set(before.filter(announced).map((alert) => alert.alert_id));
+  const fresh = alerts.filter((alert) => announced(alert) && !known.has(alert.alert_id));
+  if (fresh.length === 0) return;
+  const more = fresh.length > 1 ? ` ${fresh.length} 条，其一` : "";
+  byId("announcement").textContent = `新预警${more}：${fresh[0].title}`;
+}
+
 const drawAlerts = () => data.alerts && showAlerts(data.alerts, casesById(), clock.now(), drawAlerts);
 const drawCases = () => showCases(data.cases, clock.now(), drawCases);
 const drawCategories = () => data.category && data.days
@@ -51,7 +67,7 @@ const drawCategories = () => data.category && data.days
 
 function drawPeriod() {
   const days = within(data.days, "day");
-  showFigures({ days, channels: within(data.channel, "day"), months: within(data.months, "month"), cases: data.cases });
+  showFigures({ days, channels: within(data.channel, "day"), months: within(data.months, "month"), cases: data.cases, today: today(clock.now()) });
   if (days) showTrend(days);
   if (data.recurrence) showRecurrence(within(data.recurrence, "month"));
   drawCategories();
@@ -103,6 +119,7 @@ const readers = {
     showHalls(rows.sort((a, b) => (a.day < b.day ? -1 : 1)));
   }), HEAVY),
   alerts: new Refresher(() => read("bi_alerts", {}, (rows) => {
+    announce(data.alerts, rows);
     data.alerts = rows;
     clock.seeAlerts(rows);
     drawAlerts();
@@ -168,7 +185,7 @@ function showState() {
     byId("link-text").replaceChildren(...both(LINKS[link]));
   }
   const lag = answer?.lag;
-  byId("lag").replaceChildren(
+  fillWith(byId("lag"),
     `积压 ${lag === null || lag === undefined ? "—" : `${whole(lag)} 条`}${answer?.idle ? " · 空闲" : ""} `, en(answer?.idle ? "lag · idle" : "lag"));
   byId("lag").dataset.behind = String((lag ?? 0) > 10_000);
   showTrouble(link);
@@ -213,10 +230,6 @@ async function poll() {
 
 // --- from here on ----------------------------------------------------------------------------------------------
 
-function announce(alert) {
-  if (alert.state === "firing" && alert.severity !== "info") byId("announcement").textContent = `新预警：${alert.title}`;
-}
-
 choice(byId("period"), [["year", ["今年以来", "this year"]], ["months", ["近 12 个月", "12 months"]]], period, (chosen) => {
   period = chosen;
   touch("channel", "category", "hall");
@@ -230,7 +243,6 @@ poll();
 listen(Object.keys(TOUCHED), {
   heard(kind, event) {
     if (kind === "bad_review") clock.seeReview(event);
-    if (kind === "alert") announce(event);
     touch(...TOUCHED[kind]);
   },
   opened() {
