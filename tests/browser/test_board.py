@@ -536,7 +536,7 @@ async def test_rankings_and_recurrence(worker: Worker, open_board: Open) -> None
     page = await open_board()
     attitude = page.locator('#categories-list [data-member="attitude"]')
     await expect(attitude).to_contain_text(f"{200 / len(worker.district.days):.1f}%")
-    await expect(attitude).to_contain_text("本周 6，常态 1.2")
+    await expect(attitude).to_contain_text("本周 6 条，此前每周 1.2 条")
     halls = page.locator("#halls-list tbody th")
     await expect(halls).to_have_text(["石化", "朱泾", "非大厅渠道 no hall"])
     await expect(page.locator("#recurrence-chart li")).to_contain_text("25%")

@@ -54,7 +54,7 @@ function risingNow(weeks, now) {
 }
 
 const riseMark = (row) => h("span", { class: "rise", title: `p = ${Number(row.p).toPrecision(2)}` },
-  `↑ 本周 ${row.bad}，常态 ${Number(row.expected).toFixed(1)} `, en("this week / usual"));
+  `↑ 本周 ${row.bad} 条，此前每周 ${Number(row.expected).toFixed(1)} 条 `, en("this week / usual"));
 
 /** `rows`: bi_daily by hall. */
 export function showHalls(rows) {
