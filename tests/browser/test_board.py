@@ -392,6 +392,21 @@ async def test_a_worker_that_goes_away_is_said_to_be_and_comes_back(worker: Work
     await expect(page.locator("#trouble")).to_be_hidden()
 
 
+@pytest.mark.parametrize("answer", [{"status": 401}, {"status": 302, "headers": {"Location": "/login"}}])
+async def test_a_log_in_that_has_ended_is_no_worker_that_is_away(
+    worker: Worker, open_board: Open, answer: Json
+) -> None:
+    page = await open_board(tolerate="401")
+    await expect(page.locator("#link")).to_contain_text("实时 live")
+    for asked in ("**/api/views/**", "**/readyz"):
+        await page.route(asked, lambda route: route.fulfill(**answer))
+    await expect(page.locator("#link")).to_contain_text("需要重新登录", timeout=10_000)
+    await expect(page.locator("#trouble")).to_contain_text("请刷新本页重新登录")
+    await page.unroute_all()
+    await expect(page.locator("#link")).to_contain_text("实时 live", timeout=15_000)  # logged in elsewhere
+    await expect(page.locator("#trouble")).to_be_hidden()
+
+
 async def test_what_happened_while_the_stream_was_broken_is_shown(worker: Worker, open_board: Open) -> None:
     page = await open_board(tolerate="ERR_")
     await expect(page.locator("#link")).to_have_attribute("data-link", "live")
@@ -526,7 +541,11 @@ async def test_a_screen_whose_clock_is_ahead_does_not_begin_the_new_year(worker:
 async def test_no_review_yet(worker: Worker, open_board: Open) -> None:
     worker.district.daily = {dimension: [] for dimension in worker.district.daily}
     worker.district.views = {view: [] for view in worker.district.views}
+    elsewhere = datetime.now(UTC).astimezone(timezone(timedelta(hours=-9)))
+    worker.readiness |= {"clock": "wall", "now": elsewhere.isoformat()}
     page = await open_board()
+    hours = "|".join(f"{elsewhere + timedelta(minutes=late):%m-%d %H:}" for late in (0, 1))  # the district's
+    await expect(page.locator("#clock")).to_contain_text(re.compile(hours))
     await expect(page.locator("#empty")).to_contain_text("还没有评价")
     await expect(page.locator("#alerts-list")).to_contain_text("目前没有预警")
     await expect(figure(page, "callback")).to_have_text("—")
@@ -798,6 +817,22 @@ async def test_the_chart_is_read_out_by_arrow_keys_and_switches_to_weeks(worker:
     await expect(page.locator("#trend-chart .readout")).to_contain_text("评价 1,000")
     await page.get_by_role("button", name="周 week").click()
     await expect(chart).to_have_attribute("aria-label", re.compile("每周评价与差评"))
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 640), (1280, 800), (1920, 1080)])
+async def test_no_name_however_long_pushes_a_deadline_off_the_screen(
+    worker: Worker, open_board: Open, width: int, height: int
+) -> None:
+    long = {f"{what}_name": f"{what}_{'N' * 200}" for what in ("hall", "window", "department", "service", "staff")}
+    for case in worker.district.cases:
+        case |= long | {"comment": "A" * 2000}
+    worker.district.alerts[1]["title_en"] = worker.district.alerts[1]["title"] = "T" * 500
+    worker.district.daily["hall"][0]["member_name"] = "H" * 200
+    page = await open_board(width=width, height=height)
+    await expect(page.locator('[data-case="r2"]')).to_be_visible()
+    assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    wider = "nodes => nodes.filter((node) => node.scrollWidth > node.clientWidth).map((node) => node.id)"
+    assert await page.locator(".list, .scroll").evaluate_all(wider) == []
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 640), (390, 844), (820, 1180), (1280, 800), (1920, 1080)])

@@ -7,11 +7,16 @@ export let skew = 0;
 
 export class ApiError extends Error {}
 
+/** A proxy in front of the worker wants a log-in first: trying again does not help. */
+export class LoggedOut extends ApiError {}
+
 async function get(path) {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), TIMEOUT);
   try {
-    const response = await fetch(new URL(path, document.baseURI), { signal: abort.signal, cache: "no-store" });
+    const response = await fetch(new URL(path, document.baseURI), { signal: abort.signal, cache: "no-store", redirect: "manual" });
+    // The worker itself answers so never. A proxy does: 401, 403, or by sending one to its page.
+    if (response.type === "opaqueredirect" || response.status === 401 || response.status === 403) throw new LoggedOut("logged out");
     const date = Date.parse(response.headers.get("Date") ?? "");
     // The header has whole seconds: less than two of difference are none.
     if (!Number.isNaN(date)) skew = Math.abs(date - Date.now()) > 2000 ? date - Date.now() : 0;
@@ -22,7 +27,8 @@ async function get(path) {
       if (abort.signal.aborted) throw error;
     }
     return { status: response.status, body };
-  } catch {
+  } catch (error) {
+    if (error instanceof LoggedOut) throw error;
     throw new ApiError(abort.signal.aborted ? "timeout" : "no answer");
   } finally {
     clearTimeout(timer);

@@ -1,6 +1,6 @@
 // The board: what is read when, and who draws it. Everything it shows stands in the views; events only say when to look.
 
-import { ApiError, listen, readiness, view } from "./api.js";
+import { ApiError, listen, LoggedOut, readiness, view } from "./api.js";
 import { setUpAlerts, showAlerts } from "./alerts.js";
 import { showCases } from "./cases.js";
 import { Clock } from "./clock.js";
@@ -158,6 +158,7 @@ const TOUCHED = {
 
 let streaming = null; // null until the stream has opened or failed for the first time
 let answer = null; // of /readyz; null: none
+let loggedOut = false; // a proxy wants a log-in
 let asked = false; // whether there is or could have been an answer
 
 const LINKS = {
@@ -167,10 +168,12 @@ const LINKS = {
   failing: ["读取失败，自动重试", "reading fails, retrying"],
   deaf: ["实时中断，自动重连", "no live events, retrying"],
   away: ["已断开，自动重连", "disconnected, retrying"],
+  out: ["需要重新登录", "logged out"],
 };
 
 function linkState() {
   if (!asked) return "connecting";
+  if (loggedOut) return "out";
   if (!answer) return "away";
   if (!answer.ready) return "recovering";
   if (troubles.size > 0) return "failing";
@@ -189,14 +192,16 @@ function showState() {
     `积压 ${lag === null || lag === undefined ? "—" : `${whole(lag)} 条`}${answer?.idle ? " · 空闲" : ""} `, en(answer?.idle ? "lag · idle" : "lag"));
   byId("lag").dataset.behind = String((lag ?? 0) > 10_000);
   showTrouble(link);
-  document.body.dataset.state = link === "away" || troubles.size > 0 ? "error" : !data.days ? "loading" : data.days.length > 0 ? "full" : "empty";
+  document.body.dataset.state = link === "away" || link === "out" || troubles.size > 0 ? "error" : !data.days ? "loading" : data.days.length > 0 ? "full" : "empty";
   byId("empty").hidden = document.body.dataset.state !== "empty" || !answer?.ready;
 }
 
 function showTrouble(link) {
   const box = byId("trouble");
   let told = null;
-  if (link === "away") {
+  if (link === "out") {
+    told = ["登录已失效，请刷新本页重新登录；页面上是此前的数据。", "Your log-in has ended: reload this page. What is shown is from before."];
+  } else if (link === "away") {
     told = ["连不上工作进程，正在自动重试；页面上是断开前的数据。", "The worker does not answer; retrying. What is shown is from before."];
   } else if (link === "recovering") {
     told = ["工作进程正在恢复状态或等待数据库，数据可能不全。", "The worker is recovering its state or waiting for its database."];
@@ -216,12 +221,14 @@ async function poll() {
   const before = answer;
   try {
     answer = await readiness();
+    loggedOut = false;
     clock.tell(answer);
     tellLeads(answer.lead_hours);
     if (answer.ready && !before?.ready && asked) touchAll();
     else if (answer.ready && streaming === false) touch(...Object.keys(readers)); // a proxy may let no events through
-  } catch {
+  } catch (error) {
     answer = null;
+    loggedOut = error instanceof LoggedOut;
   }
   asked = true;
   showState();
