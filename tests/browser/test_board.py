@@ -175,7 +175,7 @@ class Worker:
         self.asked: list[str] = []
         self._port = 0
         self._runner: web.AppRunner | None = None
-        self._listeners: list[web.Request] = []
+        self.listeners: list[web.Request] = []
 
     @property
     def url(self) -> str:
@@ -200,13 +200,13 @@ class Worker:
 
     def break_streams(self) -> None:
         """As a proxy does that tires of a long answer."""
-        for request in self._listeners:
+        for request in self.listeners:
             if request.transport is not None:
                 request.transport.close()
-        self._listeners.clear()
+        self.listeners.clear()
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
-        self._listeners.append(request)
+        self.listeners.append(request)
         return await self.events.serve(request)
 
     async def _board(self, request: web.Request) -> web.FileResponse:
@@ -416,6 +416,25 @@ async def test_what_happened_while_the_stream_was_broken_is_shown(worker: Worker
     worker.district.alerts.append(worker.district.alert("trend:queue:2026-W35", hours=0, title="期间的趋势"))
     await expect(page.locator("#alerts-list")).to_contain_text("期间的趋势", timeout=10_000)
     await expect(page.locator("#link")).to_have_attribute("data-link", "live", timeout=10_000)
+
+
+async def test_a_page_that_nobody_sees_holds_no_connection(worker: Worker, open_board: Open) -> None:
+    page = await open_board()
+    await expect(page.locator("#link")).to_have_attribute("data-link", "live")
+    seen = """hidden => {
+        Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    await page.evaluate(seen, True)
+    await page.wait_for_timeout(500)
+    assert [listener.transport for listener in worker.listeners] == [None]
+    worker.district.alerts.append(worker.district.alert("trend:queue:2026-W35", hours=0, title="期间的趋势"))
+    worker.asked.clear()
+    await page.wait_for_timeout(6000)
+    assert worker.asked == []
+    await page.evaluate(seen, False)
+    await expect(page.locator("#alerts-list")).to_contain_text("期间的趋势")
+    await expect(page.locator("#link")).to_have_attribute("data-link", "live")
 
 
 async def test_what_another_worker_did_is_shown_though_this_one_tells_nothing_of_it(

@@ -51,12 +51,15 @@ export async function readiness() {
 
 /**
  * Listen to events for ever: `heard(kind, data)`, `opened()`, `closed()`. A browser reconnects a broken stream by
- * itself, but gives up when a proxy answers for a worker that is away: then this does.
+ * itself, but gives up when a proxy answers for a worker that is away: then this does. A page that nobody sees does not
+ * listen: a browser has six connections to a worker, and boards in six tabs would leave none to ask anything by.
  */
 export function listen(kinds, { heard, opened, closed }) {
   let wait = 1000;
+  let source = null;
+  let timer = null;
   const connect = () => {
-    const source = new EventSource(new URL("api/stream", document.baseURI));
+    source = new EventSource(new URL("api/stream", document.baseURI));
     source.onopen = () => {
       wait = 1000;
       opened();
@@ -64,7 +67,7 @@ export function listen(kinds, { heard, opened, closed }) {
     source.onerror = () => {
       closed();
       if (source.readyState !== EventSource.CLOSED) return;
-      setTimeout(connect, wait);
+      timer = setTimeout(connect, wait);
       wait = Math.min(wait * 2, 15_000);
     };
     for (const kind of kinds) {
@@ -79,5 +82,12 @@ export function listen(kinds, { heard, opened, closed }) {
       });
     }
   };
-  connect();
+  const rest = () => {
+    clearTimeout(timer);
+    source?.close();
+    closed();
+  };
+  document.addEventListener("visibilitychange", () => (document.hidden ? rest() : connect()));
+  if (document.hidden) rest();
+  else connect();
 }

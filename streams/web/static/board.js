@@ -225,7 +225,7 @@ async function poll() {
     clock.tell(answer);
     tellLeads(answer.lead_hours);
     if (answer.ready && !before?.ready && asked) touchAll();
-    else if (answer.ready && streaming === false) touch(...Object.keys(readers)); // a proxy may let no events through
+    else if (answer.ready && streaming === false && !document.hidden) touch(...Object.keys(readers)); // a proxy may let no events through
   } catch (error) {
     answer = null;
     loggedOut = error instanceof LoggedOut;
