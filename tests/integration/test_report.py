@@ -177,6 +177,10 @@ def test_the_html_file_says_what_is_printed(district: House, tmp_path: Path) -> 
     assert "<title>政务服务“好差评” · 2026-05-01 – 2026-05-31</title>" in page
     assert text.strip() in unescape(re.sub("<[^>]+>", "", page))
     assert "http" not in page and "src=" not in page, "it can be read without a network"
+    parts = page.partition("<code")[2].split('<span class="part">')[1:]
+    assert len(parts) == 9, "a part each for the totals, six lists, the notes and when it was made"
+    assert all(part.count("<span") + 1 == part.count("</span>") for part in parts)
+    assert "break-inside: avoid" in page
     assert text == told(district, *MONTH_OF_MAY)
 
 
