@@ -32,11 +32,15 @@ SOURCES: dict[str, tuple[str, dict[str, str]]] = {
     "district": ("bi_daily", {"dimension": "district"}),
     "categories": ("bi_daily", {"dimension": "category"}),
     "halls": ("bi_daily", {"dimension": "hall"}),
+    "channels": ("bi_daily", {"dimension": "channel"}),
     "cases": ("bi_cases", {}),
     "alerts": ("bi_alerts", {}),
     "recurrence": ("bi_recurrence", {}),
     "reconcile": ("bi_reconcile", {}),
 }
+
+#: Reviews from a hall name a window; online nobody is to expect one. As on the board (figures.js).
+_IN_HALLS = ("window", "kiosk", "qr")
 
 #: The board's words (streams/web/static/words.js).
 _KINDS = {
@@ -65,6 +69,7 @@ class Figures:
     district: list[Row]
     categories: list[Row]
     halls: list[Row]
+    channels: list[Row]
     cases: list[Row]
     alerts: list[Row]
     recurrence: list[Row] | None  # known by month alone: none for a period that is not of whole months
@@ -112,13 +117,14 @@ def print_figures(console: Console, figures: Figures, title: str) -> None:
 
 def _print_totals(console: Console, figures: Figures, title: str, bad: int) -> None:
     total = sum(row["reviews"] for row in figures.district)
-    matched = sum(row["three_match"] for row in figures.district)
     table = _table(title, "", "")
     table.show_header = False
     _add(table, "评价总量 reviews", f"{total:,}")
     _add(table, "差评 bad reviews, as rated", f"{bad:,}")
     _add(table, "差评率 bad rate", _percent(bad, total, 3))
-    _add(table, "三对应率 all three matched", _percent(matched, total))
+    in_halls = [row for row in figures.channels if row["member_id"] in _IN_HALLS]
+    matched, of = (sum(row[field] for row in in_halls) for field in ("three_match", "reviews"))
+    _add(table, "三对应率 all three matched", _percent(matched, of))
     standing = _standing(figures.cases)
     _add(table, "生成整改件 cases opened", f"{len(figures.cases):,}")
     _add(table, "核实不成立 found untrue", f"{len(figures.cases) - len(standing):,}")
@@ -155,7 +161,7 @@ def _print_categories(console: Console, categories: list[Row], bad: int) -> None
     counts: Counter[str] = Counter()
     for row in categories:
         counts[row["member_id"]] += row["bad"]
-    table = _table("\n差评说的是什么 · what the bad reviews are about", "类别 kind", "", "件数 reviews", "占差评 share")
+    table = _table("\n差评原因 · what the bad reviews are about", "类别 kind", "", "条数 reviews", "占差评 share")
     table.columns[1].justify = "left"
     for category, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
         if count:
@@ -209,7 +215,7 @@ def _print_halls(console: Console, figures: Figures) -> None:
     for hall in ranked[:MOST]:
         rate = _percent(bad[hall], reviews[hall], 3)
         _add(table, names[hall], f"{bad[hall]:,}", f"{untrue[hall]:,}", f"{reviews[hall]:,}", rate)
-    _print_list(console, table, len(ranked))
+    _print_list(console, table, len(ranked), "个")
 
 
 def _late(case: Row) -> tuple[str | None, str | None]:
@@ -227,7 +233,7 @@ def _print_overdue(console: Console, cases: list[Row]) -> None:
     for case in cases[:MOST]:
         since = [due[:10] if due else "–" for due in _late(case)]
         _add(table, case["case_id"], _place(case), *since)
-    _print_list(console, table, len(cases))
+    _print_list(console, table, len(cases), "件")
 
 
 def _place(case: Row) -> str:
@@ -254,7 +260,7 @@ def _print_repeats(console: Console, alerts: list[Row], evidence: list[Row]) -> 
             _add(reviews, _minute(case["occurred_at"]), case["case_id"], _said(case))
         console.print(Padding(reviews, (0, 0, 0, 4)))
     if untrue := len(repeats) - len(standing):
-        _say(console, f"另有 {untrue} 条经核实不成立,不列姓名 {untrue} found untrue: nobody is named", 2)
+        _say(console, f"另有 {untrue} 条经核实不成立，不列姓名 {untrue} found untrue: nobody is named", 2)
     if not repeats:
         _say(console, _NONE, 2)
 
@@ -288,7 +294,7 @@ def _print_other_alerts(console: Console, alerts: list[Row]) -> None:
         if alert["kind"] != "repeat_staff" and alert["severity"] != "info":
             groups[alert["kind"], alert["category"] or ""][_state(alert)] += 1
     order = {kind: place for place, kind in enumerate(_KINDS)}
-    table = _table("\n其他预警 · other alerts", "种类 kind", "件数 alerts", "现状 as they stand")
+    table = _table("\n其他预警 · other alerts", "种类 kind", "条数 alerts", "现状 as they stand")
     table.columns[2].justify = "left"
     for kind, category in sorted(groups, key=lambda group: (order.get(group[0], len(order)), group)):
         states = groups[kind, category]
@@ -303,10 +309,14 @@ def _print_other_alerts(console: Console, alerts: list[Row]) -> None:
 _NONE = "无 none"
 _NOTE = """
 注 notes
-1. 差评、差评率按评价时间统计,含后经核实不成立的。
+1. 差评、差评率按评价时间统计，含后经核实不成立的。
    Bad reviews and their rate are of what was rated in the period, found untrue later or not.
-2. 整改件按生成时间统计,为目前状态;按期率、“2/3”不计核实不成立和尚未到期的。
+2. 整改件按生成时间统计，为目前状态；按期率、“2/3”不计核实不成立的，也不计尚未到期且未办完的。
    Cases are those opened in it, as they stand now; “2/3” and rates leave out those found untrue or undecided.
+3. 三对应率按厅内渠道（窗口、自助终端、扫码）的评价统计：线上评价没有窗口。
+   Matched is of reviews from halls (window, kiosk, QR code): online ones have no window.
+4. 一条差评可有几种原因，各原因占比相加可以超过 100 %。
+   A bad review may be about several things, so shares may add up to more than 100 %.
 """
 
 
@@ -336,15 +346,16 @@ def _add(table: Table, *cells: str) -> None:
     table.add_row(*(_plain(cell.replace("\n", " ")) for cell in cells))
 
 
-def _print_list(console: Console, table: Table, of: int = 0) -> None:
-    """A list with what it leaves out, or that there is nothing in it."""
+def _print_list(console: Console, table: Table, of: int = 0, measure: str = "") -> None:
+    """A list with what it leaves out, counted in its `measure` word, or that there is nothing in it."""
     if not table.row_count:
         console.print(Text(str(table.title), style="bold"))
         _say(console, _NONE, 2)
         return
     console.print(table)
     if of > table.row_count:
-        _say(console, f"共 {of:,} 个,此处列出前 {table.row_count} 个 the first {table.row_count} of {of:,}", 2)
+        shown = table.row_count
+        _say(console, f"共 {of:,} {measure}，此处列出前 {shown} {measure} the first {shown} of {of:,}", 2)
 
 
 def _say(console: Console, text: str, indent: int = 0, style: str = "") -> None:

@@ -1,5 +1,6 @@
 """haochaping report"""
 
+import re
 from calendar import monthrange
 from datetime import date, datetime
 from pathlib import Path
@@ -41,6 +42,7 @@ pre {{
   @page {{ size: A4; margin: 12mm; }}
   body {{ margin: 0; }}
   pre {{ font-size: 9pt; line-height: 1.35; }}
+  .part {{ display: block; break-inside: avoid; }}
 }}
 </style>
 </head>
@@ -83,11 +85,18 @@ def report(
     print_figures(console, figures, title)
     console.print(f"制表 made {datetime.now(settings.zone):%Y-%m-%d %H:%M}", highlight=False)
     if html:
-        page = console.export_html(code_format=_PAGE.replace("$title", title))
+        page = _in_parts(console.export_html(code_format=_PAGE.replace("$title", title)))
         try:
             html.write_text(page, "utf-8")
         except OSError as exc:
             raise HaochapingError(f"cannot write {html}: {exc.strerror}") from exc
+
+
+def _in_parts(page: str) -> str:
+    """Each table from its empty line on as one part, which paper does not tear where a page holds it whole."""
+    head, code, rest = re.split(r"(?<=<code style=\"font-family: inherit\">)|(?=</code></pre>)", page)
+    parts = re.split(r"^(?=(?:<[^>]*>| )*$)", code, flags=re.MULTILINE)
+    return head + "".join(f'<span class="part">{part}</span>' for part in parts if part) + rest
 
 
 def _figures(settings: Settings, day_from: date | None, day_to: date | None) -> Figures:

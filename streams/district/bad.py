@@ -13,8 +13,8 @@ from streams.district.traffic import OFFICE_HOURS, days, half_hours
 from streams.district.voices import COMPLAINTS, KINDS
 
 _MEASURES = (
-    "约谈窗口人员,加强培训",
-    "优化流程,精简材料",
+    "约谈窗口人员，加强培训",
+    "优化流程，精简材料",
     "完善一次性告知单",
     "联系技术部门修复系统",
     "改善大厅环境",
@@ -99,7 +99,7 @@ def case_events(plan: Plan, bad: BadReview, chance: Random) -> Iterator[tuple[da
         return
     if chance.random() < plan.extended:
         at = called + timedelta(hours=1)
-        yield at, _event(case_id, "extended", at, "政务服务办", note="情况复杂,延期办理")
+        yield at, _event(case_id, "extended", at, "政务服务办", note="情况复杂，延期办理")
     days_needed = chance.uniform(6, 9) if slow else chance.uniform(1.2, 3)
     rectified = max(called, bad.occurred_at + timedelta(days=days_needed))
     yield rectified, _event(case_id, "rectified", rectified, "责任部门", measure=bad.measure)

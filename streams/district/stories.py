@@ -30,17 +30,17 @@ def _at(month: int, day: int, hour: int, minute: int) -> datetime:
     return datetime(2026, month, day, hour, minute, tzinfo=ZONE)
 
 
-_MORE_HANDS = "增设指引标识和叫号显示屏,设置弹性窗口"
+_MORE_HANDS = "增设指引标识和叫号显示屏，设置弹性窗口"
 
 STORIES = (
     # Mr Wang, in May; a month later another person; then the clerk is moved, and nothing new since.
     Told(
         "R-20260512-WANG", _at(5, 12, 10, 20), CLERK_WINDOW, CLERK_SERVICE, "window", 1, ("态度差",), None,
-        "约谈窗口人员,向办事人致歉",
+        "约谈窗口人员，向办事人致歉",
     ),
     Told(
         "R-20260611-FOLLOWUP", _at(6, 11, 14, 35), CLERK_WINDOW, CLERK_SERVICE, "qr", 1, (),
-        "服务态度极差,说话都是冲来冲去的", "部门约谈,调离窗口岗位",
+        "服务态度极差,说话都是冲来冲去的", "部门约谈，调离窗口岗位",
     ),
     # Ms Xi waited over an hour; halls in 金山卫镇 and 朱泾镇 had the same that week: together a trend, then measures.
     Told(

@@ -175,7 +175,7 @@ class Worker:
         self.asked: list[str] = []
         self._port = 0
         self._runner: web.AppRunner | None = None
-        self._listeners: list[web.Request] = []
+        self.listeners: list[web.Request] = []
 
     @property
     def url(self) -> str:
@@ -200,13 +200,13 @@ class Worker:
 
     def break_streams(self) -> None:
         """As a proxy does that tires of a long answer."""
-        for request in self._listeners:
+        for request in self.listeners:
             if request.transport is not None:
                 request.transport.close()
-        self._listeners.clear()
+        self.listeners.clear()
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
-        self._listeners.append(request)
+        self.listeners.append(request)
         return await self.events.serve(request)
 
     async def _board(self, request: web.Request) -> web.FileResponse:
@@ -346,6 +346,9 @@ async def test_an_event_brings_a_new_alert_without_a_reload(worker: Worker, open
     repeat = page.locator('[data-alert="repeat_staff:s1:r2"]')
     await expect(repeat.locator("h3")).to_contain_text("第 3 次")
     await expect(repeat.locator("details")).to_have_attribute("open", "")  # as its reader left it
+    assert await page.locator("#announcement").text_content() == "新预警：差评整改逾期:朱泾", (
+        "one that changed is not new"
+    )
     new["state"], new["resolution"], new["resolved_at"] = "resolved", "done_late", worker.district.at(0)
     worker.events.publish("alert", new)
     await expect(page.locator("#resolved-list")).to_contain_text("差评整改逾期:朱泾")
@@ -389,6 +392,21 @@ async def test_a_worker_that_goes_away_is_said_to_be_and_comes_back(worker: Work
     await expect(page.locator("#trouble")).to_be_hidden()
 
 
+@pytest.mark.parametrize("answer", [{"status": 401}, {"status": 302, "headers": {"Location": "/login"}}])
+async def test_a_log_in_that_has_ended_is_no_worker_that_is_away(
+    worker: Worker, open_board: Open, answer: Json
+) -> None:
+    page = await open_board(tolerate="401")
+    await expect(page.locator("#link")).to_contain_text("实时 live")
+    for asked in ("**/api/views/**", "**/readyz"):
+        await page.route(asked, lambda route: route.fulfill(**answer))
+    await expect(page.locator("#link")).to_contain_text("需要重新登录", timeout=10_000)
+    await expect(page.locator("#trouble")).to_contain_text("请刷新本页重新登录")
+    await page.unroute_all()
+    await expect(page.locator("#link")).to_contain_text("实时 live", timeout=15_000)  # logged in elsewhere
+    await expect(page.locator("#trouble")).to_be_hidden()
+
+
 async def test_what_happened_while_the_stream_was_broken_is_shown(worker: Worker, open_board: Open) -> None:
     page = await open_board(tolerate="ERR_")
     await expect(page.locator("#link")).to_have_attribute("data-link", "live")
@@ -400,6 +418,25 @@ async def test_what_happened_while_the_stream_was_broken_is_shown(worker: Worker
     await expect(page.locator("#link")).to_have_attribute("data-link", "live", timeout=10_000)
 
 
+async def test_a_page_that_nobody_sees_holds_no_connection(worker: Worker, open_board: Open) -> None:
+    page = await open_board()
+    await expect(page.locator("#link")).to_have_attribute("data-link", "live")
+    seen = """hidden => {
+        Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    await page.evaluate(seen, True)
+    await page.wait_for_timeout(500)
+    assert [listener.transport for listener in worker.listeners] == [None]
+    worker.district.alerts.append(worker.district.alert("trend:queue:2026-W35", hours=0, title="期间的趋势"))
+    worker.asked.clear()
+    await page.wait_for_timeout(6000)
+    assert worker.asked == []
+    await page.evaluate(seen, False)
+    await expect(page.locator("#alerts-list")).to_contain_text("期间的趋势")
+    await expect(page.locator("#link")).to_have_attribute("data-link", "live")
+
+
 async def test_what_another_worker_did_is_shown_though_this_one_tells_nothing_of_it(
     worker: Worker, open_board: Open
 ) -> None:
@@ -407,6 +444,63 @@ async def test_what_another_worker_did_is_shown_though_this_one_tells_nothing_of
     await expect(page.locator("#link")).to_have_attribute("data-link", "live")
     worker.district.alerts.append(worker.district.alert("trend:queue:2026-W35", hours=0, title="别处的趋势"))
     await expect(page.locator("#alerts-list")).to_contain_text("别处的趋势", timeout=20_000)
+    assert await page.locator("#announcement").text_content() == "新预警：别处的趋势"
+
+
+async def test_many_new_alerts_are_announced_in_one_sentence(worker: Worker, open_board: Open) -> None:
+    page = await open_board()
+    await expect(page.locator("#link")).to_have_attribute("data-link", "live")
+    await expect(page.locator("#alerts-list .alert")).to_have_count(3)
+    many = [
+        worker.district.alert(f"callback_overdue:n{number}", hours=0, title=f"第 {number} 件") for number in range(200)
+    ]
+    worker.district.alerts.extend(many)
+    for alert in many:
+        worker.events.publish("alert", alert)
+    await expect(page.locator("#announcement")).to_have_text("新预警 200 条，其一：第 0 件")
+
+
+async def test_the_keyboard_stays_on_an_alert_that_changes_or_moves(worker: Worker, open_board: Open) -> None:
+    page = await open_board()
+    overdue, repeat = worker.district.alerts[:2]
+    summary = page.locator('[data-alert="repeat_staff:s1:r2"] summary')
+    await summary.focus()
+    repeat["title"] = "窗口人员王某 90 天内第 3 次差评"
+    worker.events.publish("alert", repeat)
+    await expect(page.locator("#alerts-list")).to_contain_text("第 3 次")
+    await expect(summary).to_be_focused()
+    overdue |= {"state": "resolved", "resolution": "done_late", "resolved_at": worker.district.at(0)}
+    worker.events.publish("alert", overdue)
+    await expect(page.locator("#alerts-list .alert")).to_have_count(2)
+    await expect(summary).to_be_focused()
+    new = worker.district.alert("callback_overdue:r8", hours=-9, title="更早到期")
+    worker.district.alerts.append(new)
+    repeat["title"] = "窗口人员王某 90 天内第 4 次差评"
+    worker.events.publish("alert", new)
+    await expect(page.locator("#alerts-list .alert").nth(1)).to_contain_text("第 4 次")
+    await expect(summary).to_be_focused()
+
+
+async def test_what_is_the_same_is_left_alone(worker: Worker, open_board: Open) -> None:
+    page = await open_board()
+    await expect(page.locator("#link")).to_have_attribute("data-link", "live")
+    await page.wait_for_timeout(1100)
+    parts = [
+        "[data-figure=reviews]",
+        "#halls-list table",
+        "#categories-list table",
+        "#trend-chart svg",
+        "#recurrence-chart ol",
+    ]
+    await page.evaluate("parts => window.before = parts.map((part) => document.querySelector(part))", parts)
+    await page.evaluate("getSelection().selectAllChildren(document.querySelector('[data-figure=reviews] .value'))")
+    worker.asked.clear()
+    worker.events.publish("bad_review", {})
+    worker.events.publish("case", {})
+    await page.wait_for_timeout(6000)
+    assert {"bi_daily", "bi_cases", "bi_timeliness", "bi_recurrence", "bi_category_trend"} <= set(worker.asked)
+    assert await page.evaluate("before.map((part) => part.isConnected)") == [True] * len(parts)
+    assert await page.evaluate("String(getSelection())") == f"{len(worker.district.days) * 1000:,}"
 
 
 async def test_a_recovering_worker_and_a_view_that_fails_are_said_to(worker: Worker, open_board: Open) -> None:
@@ -440,10 +534,37 @@ async def test_nothing_is_said_of_data_that_have_not_come(worker: Worker, open_b
     await expect(figure(page, "callback")).to_have_text("75.0%")
 
 
+async def test_seven_days_are_days_whether_or_not_there_are_reviews(worker: Worker, open_board: Open) -> None:
+    district = worker.district = District(datetime(2025, 12, 31, 20, tzinfo=CHINA))
+    district.alerts[2]["detected_at"] = district.at(0)
+    worker.readiness["clock"] = "event"
+    district.daily["district"] = [
+        district.daily_row(f"2025-12-{day}", "district", "all", "", 1000, 1) for day in (15, 18, 21, 24, 25, 28, 31)
+    ]
+    page = await open_board()
+    await expect(page.locator("[data-figure=bad] .note").first).to_have_text("近 7 天 3 条 last 7 days")
+
+
+async def test_a_screen_whose_clock_is_ahead_does_not_begin_the_new_year(worker: Worker, open_board: Open) -> None:
+    district = worker.district
+    ahead = district.daily_row(f"{district.now.year + 1}-01-01", "district", "all", "", 1, 1)
+    district.daily["district"].append(ahead)
+    worker.readiness["clock"] = "wall"
+    page = await open_board()
+    days = len(district.days)
+    await expect(figure(page, "reviews")).to_have_text(f"{days * 1000 + 1:,}")
+    await expect(page.locator("[data-figure=reviews] .note")).to_have_text("最近一天 1,000 条 last day")
+    await expect(page.locator("[data-figure=bad] .note").first).to_have_text(f"近 7 天 {min(days, 7)} 条 last 7 days")
+
+
 async def test_no_review_yet(worker: Worker, open_board: Open) -> None:
     worker.district.daily = {dimension: [] for dimension in worker.district.daily}
     worker.district.views = {view: [] for view in worker.district.views}
+    elsewhere = datetime.now(UTC).astimezone(timezone(timedelta(hours=-9)))
+    worker.readiness |= {"clock": "wall", "now": elsewhere.isoformat()}
     page = await open_board()
+    hours = "|".join(f"{elsewhere + timedelta(minutes=late):%m-%d %H:}" for late in (0, 1))  # the district's
+    await expect(page.locator("#clock")).to_contain_text(re.compile(hours))
     await expect(page.locator("#empty")).to_contain_text("还没有评价")
     await expect(page.locator("#alerts-list")).to_contain_text("目前没有预警")
     await expect(figure(page, "callback")).to_have_text("—")
@@ -453,7 +574,7 @@ async def test_rankings_and_recurrence(worker: Worker, open_board: Open) -> None
     page = await open_board()
     attitude = page.locator('#categories-list [data-member="attitude"]')
     await expect(attitude).to_contain_text(f"{200 / len(worker.district.days):.1f}%")
-    await expect(attitude).to_contain_text("本周 6，常态 1.2")
+    await expect(attitude).to_contain_text("本周 6 条，此前每周 1.2 条")
     halls = page.locator("#halls-list tbody th")
     await expect(halls).to_have_text(["石化", "朱泾", "非大厅渠道 no hall"])
     await expect(page.locator("#recurrence-chart li")).to_contain_text("25%")
@@ -482,7 +603,7 @@ async def test_figures_tell_the_dismissed_and_expect_no_window_of_online_reviews
         row["three_match"] -= 190
     page = await open_board()
     matched = page.locator("[data-figure=three-match]")
-    await expect(matched.locator(".note")).to_have_text(f"厅内渠道未对应 {90 * days} unmatched")
+    await expect(matched.locator(".note")).to_have_text(f"厅内未对应 {90 * days} 条 unmatched")
     await expect(matched.locator(".value")).to_have_text("90.0%")
     bad = page.locator("[data-figure=bad] .note")
     await expect(bad).to_have_count(1)
@@ -631,6 +752,47 @@ async def test_a_tablet_shows_a_few_and_the_keyboard_goes_on_where_the_rest_begi
         await expect(shown.nth(6)).to_be_focused()
 
 
+async def test_thousands_come_some_hundred_at_a_time(worker: Worker, open_board: Open) -> None:
+    district = worker.district
+    district.cases[:] = [district.case(f"r{number}", hours=-number / 100) for number in range(1000)]
+    page = await open_board()
+    cases, more = page.locator("#cases-list .case"), page.locator("#cases-list .more button")
+    await expect(cases).to_have_count(60)
+    await expect(more).to_have_text("再显示 500 件（共 1000 件） 500 more of 1000")
+    await more.press("Enter")
+    await expect(cases).to_have_count(560)
+    await expect(cases.nth(60)).to_be_focused()
+    await expect(more).to_have_text("显示全部 1000 件 show all")
+    await more.press("Enter")
+    await expect(cases).to_have_count(1000)
+    await expect(more).to_have_count(0)
+
+
+async def test_headings_descend_step_by_step_and_no_two_regions_have_one_name(worker: Worker, open_board: Open) -> None:
+    page = await open_board()
+    await expect(page.locator("#alerts-list .alert")).to_have_count(3)
+    levels = await page.locator("h1, h2, h3, h4").evaluate_all(
+        "nodes => nodes.filter((node) => node.checkVisibility()).map((node) => Number(node.tagName[1]))"
+    )
+    assert all(after <= before + 1 for before, after in zip([0, *levels], levels, strict=False)), levels
+    names = await page.locator("section, [role=region]").evaluate_all(
+        "nodes => nodes.map((node) => node.getAttribute('aria-labelledby')).filter(Boolean)"
+    )
+    assert len(names) == len(set(names)) > 5
+
+
+async def test_a_contrast_theme_shows_what_is_chosen_and_how_much(worker: Worker, open_board: Open) -> None:
+    page = await open_board()
+    await page.emulate_media(forced_colors="active")
+    await expect(page.locator("#recurrence-chart li")).to_have_count(1)
+    ground = "node => getComputedStyle(node).backgroundColor"
+    chosen = await page.locator("#period button[aria-pressed=true]").evaluate(ground)
+    assert chosen != await page.locator("#period button[aria-pressed=false]").evaluate(ground)
+    panel = await page.locator(".panel").first.evaluate(ground)
+    assert await page.locator(".pillar span").evaluate(ground) != panel
+    assert await page.locator(".dot").evaluate(ground) != panel
+
+
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (1920, 1080)])
 async def test_paper_holds_all_that_lists_hold(worker: Worker, open_board: Open, width: int, height: int) -> None:
     district = worker.district
@@ -676,7 +838,23 @@ async def test_the_chart_is_read_out_by_arrow_keys_and_switches_to_weeks(worker:
     await expect(chart).to_have_attribute("aria-label", re.compile("每周评价与差评"))
 
 
-@pytest.mark.parametrize(("width", "height"), [(390, 844), (820, 1180), (1280, 800), (1920, 1080)])
+@pytest.mark.parametrize(("width", "height"), [(320, 640), (1280, 800), (1920, 1080)])
+async def test_no_name_however_long_pushes_a_deadline_off_the_screen(
+    worker: Worker, open_board: Open, width: int, height: int
+) -> None:
+    long = {f"{what}_name": f"{what}_{'N' * 200}" for what in ("hall", "window", "department", "service", "staff")}
+    for case in worker.district.cases:
+        case |= long | {"comment": "A" * 2000}
+    worker.district.alerts[1]["title_en"] = worker.district.alerts[1]["title"] = "T" * 500
+    worker.district.daily["hall"][0]["member_name"] = "H" * 200
+    page = await open_board(width=width, height=height)
+    await expect(page.locator('[data-case="r2"]')).to_be_visible()
+    assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    wider = "nodes => nodes.filter((node) => node.scrollWidth > node.clientWidth).map((node) => node.id)"
+    assert await page.locator(".list, .scroll").evaluate_all(wider) == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 640), (390, 844), (820, 1180), (1280, 800), (1920, 1080)])
 async def test_nothing_is_wider_than_the_screen(worker: Worker, open_board: Open, width: int, height: int) -> None:
     months = worker.district.views["bi_recurrence"]
     row, year = months[0] | {"bad": 60, "recurrences": 27}, worker.district.now.year

@@ -147,7 +147,7 @@ def test_after_the_clerk_was_moved_no_new_bad_review_came_至今未新增差评(
         SELECT relapsed, clean_days, measure FROM bi_cases WHERE case_id = 'R-20260611-FOLLOWUP'
     """
     ((relapsed, clean_days, measure),) = year.query(query).rows
-    assert (relapsed, measure) == (0, "部门约谈,调离窗口岗位")
+    assert (relapsed, measure) == (0, "部门约谈，调离窗口岗位")
     assert clean_days > 60
     ((again,),) = year.query("SELECT relapsed FROM bi_cases WHERE case_id = 'R-20260512-WANG'").rows
     assert again == 1, "after Mr Wang's the clerk relapsed"

@@ -50,6 +50,9 @@ def district(empty: House) -> House:
         base = {"day": date.fromisoformat(day), "version": 1}
         cells.append(cell(**base, reviews=reviews, bad=reviews // 20, three_match=reviews // 2))
         cells.append(cell(**base, reviews=9, bad=reviews // 20, dimension="category", member_id="queue"))
+        halls, online = reviews * 8 // 10, reviews * 2 // 10  # nobody online names a window
+        cells.append(cell(**base, reviews=halls, three_match=halls // 4 * 3, dimension="channel", member_id="qr"))
+        cells.append(cell(**base, reviews=online, dimension="channel", member_id="app"))
 
     def case(case_id: str, opened_at: str, on_time: int | None = None, **fields: Any) -> dict[str, Any]:
         base = {"case_id": case_id, "opened_at": at(opened_at), "occurred_at": at(opened_at), "state": "closed"}
@@ -125,7 +128,7 @@ def test_a_month_has_its_own_records_from_its_first_instant_to_its_last(district
     assert found["评价总量"] == "100"
     assert found["差评"] == "5"
     assert found["差评率"] == "5.000 %"
-    assert found["三对应率"] == "50.0 %"
+    assert found["三对应率"] == "75.0 %", "of reviews from halls, as on the board"
     assert (found["生成整改件"], found["核实不成立"]) == ("4", "1")
     assert found["按期回访率"] == found["按期整改率"] == "50.0 % (1/2)"
     assert found["复发率"] == "75.0 %"
@@ -174,6 +177,10 @@ def test_the_html_file_says_what_is_printed(district: House, tmp_path: Path) -> 
     assert "<title>政务服务“好差评” · 2026-05-01 – 2026-05-31</title>" in page
     assert text.strip() in unescape(re.sub("<[^>]+>", "", page))
     assert "http" not in page and "src=" not in page, "it can be read without a network"
+    parts = page.partition("<code")[2].split('<span class="part">')[1:]
+    assert len(parts) == 9, "a part each for the totals, six lists, the notes and when it was made"
+    assert all(part.count("<span") + 1 == part.count("</span>") for part in parts)
+    assert "break-inside: avoid" in page
     assert text == told(district, *MONTH_OF_MAY)
 
 
@@ -254,7 +261,7 @@ def test_of_many_overdue_cases_a_page_is_listed_and_all_are_counted(empty: House
     insert_cases(empty, *({"case_id": f"c{number:02}", "callback_on_time": 0} for number in range(20)))
     lines = section(told(empty), "目前逾期未办").splitlines()
     assert "c14" in lines[-2]
-    assert lines[-1].strip() == "共 20 个,此处列出前 15 个 the first 15 of 20"
+    assert lines[-1].strip() == "共 20 件，此处列出前 15 件 the first 15 of 20"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 // Alerts: what fires first, what is gravest and due soonest at the top; then what has been dealt with, the latest at the top.
 
 import { countdown } from "./countdown.js";
-import { both, byId, en, h, moreRow, reconcile, SHORT } from "./dom.js";
+import { both, byId, en, fillWith, h, MORE, moreOf, moreRow, reconcile, SHORT } from "./dom.js";
 import { reviewList } from "./reviews.js";
 import { instant, lastDay, span, stamp, today } from "./time.js";
 import * as words from "./words.js";
@@ -19,7 +19,7 @@ const FILTERS = [
 ];
 
 let filter = "";
-let everything = { firing: false, resolved: false };
+let most = { firing: SHORT, resolved: SHORT }; // how many are shown
 
 /** Build the filter; `changed` draws again. */
 export function setUpAlerts(changed) {
@@ -70,19 +70,19 @@ const dueFirst = (alert) => (alert.due ? instant(alert.due) : Number.MAX_SAFE_IN
 function showCount(firing) {
   document.body.dataset.firing = String(firing.length); // the layout heeds it
   const of = (severity) => firing.filter((alert) => alert.severity === severity).length;
-  byId("alerts-count").replaceChildren(
-    ...Object.keys(GRAVITY).filter(of).map((severity) =>
+  fillWith(byId("alerts-count"),
+    Object.keys(GRAVITY).filter(of).map((severity) =>
       h("span", { class: "badge", "data-severity": severity }, `${words.severity(severity)[0]} ${of(severity)} `, en(words.severity(severity)[1]))),
   );
 }
 
 function draw(name, list, alerts, none, cases, now, again) {
-  const shown = everything[name] ? alerts : alerts.slice(0, SHORT);
+  const shown = alerts.slice(0, most[name]);
   const rows = [...shown];
   if (alerts.length === 0) rows.push({ alert_id: "none", none });
-  else if (alerts.length > shown.length) rows.push({ alert_id: "more", more: alerts.length });
-  const all = () => {
-    everything = { ...everything, [name]: true };
+  else if (alerts.length > shown.length) rows.push({ alert_id: "more", more: moreOf(alerts.length, shown.length, "条") });
+  const unfold = () => {
+    most = { ...most, [name]: most[name] + MORE };
     again();
   };
   reconcile(
@@ -93,7 +93,7 @@ function draw(name, list, alerts, none, cases, now, again) {
     (row) => JSON.stringify([row, (row.review_ids ?? []).map((id) => cases.get(id)), new Date(now).getFullYear()]),
     (row) => {
       if (row.none) return h("li", { class: "nothing" }, both(row.none));
-      return row.more ? moreRow(list, `显示全部 ${row.more} 条`, all) : item(row, cases, now);
+      return row.more ? moreRow(list, row.more, unfold) : item(row, cases, now);
     },
   );
 }

@@ -7,11 +7,16 @@ export let skew = 0;
 
 export class ApiError extends Error {}
 
+/** A proxy in front of the worker wants a log-in first: trying again does not help. */
+export class LoggedOut extends ApiError {}
+
 async function get(path) {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), TIMEOUT);
   try {
-    const response = await fetch(new URL(path, document.baseURI), { signal: abort.signal, cache: "no-store" });
+    const response = await fetch(new URL(path, document.baseURI), { signal: abort.signal, cache: "no-store", redirect: "manual" });
+    // The worker itself answers so never. A proxy does: 401, 403, or by sending one to its page.
+    if (response.type === "opaqueredirect" || response.status === 401 || response.status === 403) throw new LoggedOut("logged out");
     const date = Date.parse(response.headers.get("Date") ?? "");
     // The header has whole seconds: less than two of difference are none.
     if (!Number.isNaN(date)) skew = Math.abs(date - Date.now()) > 2000 ? date - Date.now() : 0;
@@ -22,7 +27,8 @@ async function get(path) {
       if (abort.signal.aborted) throw error;
     }
     return { status: response.status, body };
-  } catch {
+  } catch (error) {
+    if (error instanceof LoggedOut) throw error;
     throw new ApiError(abort.signal.aborted ? "timeout" : "no answer");
   } finally {
     clearTimeout(timer);
@@ -45,12 +51,15 @@ export async function readiness() {
 
 /**
  * Listen to events for ever: `heard(kind, data)`, `opened()`, `closed()`. A browser reconnects a broken stream by
- * itself, but gives up when a proxy answers for a worker that is away: then this does.
+ * itself, but gives up when a proxy answers for a worker that is away: then this does. A page that nobody sees does not
+ * listen: a browser has six connections to a worker, and boards in six tabs would leave none to ask anything by.
  */
 export function listen(kinds, { heard, opened, closed }) {
   let wait = 1000;
+  let source = null;
+  let timer = null;
   const connect = () => {
-    const source = new EventSource(new URL("api/stream", document.baseURI));
+    source = new EventSource(new URL("api/stream", document.baseURI));
     source.onopen = () => {
       wait = 1000;
       opened();
@@ -58,7 +67,7 @@ export function listen(kinds, { heard, opened, closed }) {
     source.onerror = () => {
       closed();
       if (source.readyState !== EventSource.CLOSED) return;
-      setTimeout(connect, wait);
+      timer = setTimeout(connect, wait);
       wait = Math.min(wait * 2, 15_000);
     };
     for (const kind of kinds) {
@@ -73,5 +82,12 @@ export function listen(kinds, { heard, opened, closed }) {
       });
     }
   };
-  connect();
+  const rest = () => {
+    clearTimeout(timer);
+    source?.close();
+    closed();
+  };
+  document.addEventListener("visibilitychange", () => (document.hidden ? rest() : connect()));
+  if (document.hidden) rest();
+  else connect();
 }

@@ -1,11 +1,11 @@
 // The board: what is read when, and who draws it. Everything it shows stands in the views; events only say when to look.
 
-import { ApiError, listen, readiness, view } from "./api.js";
+import { ApiError, listen, LoggedOut, readiness, view } from "./api.js";
 import { setUpAlerts, showAlerts } from "./alerts.js";
 import { showCases } from "./cases.js";
 import { Clock } from "./clock.js";
 import { tellLeads, tick } from "./countdown.js";
-import { both, byId, choice, en } from "./dom.js";
+import { both, byId, choice, en, fillWith } from "./dom.js";
 import { showFigures } from "./figures.js";
 import { sum, whole } from "./numbers.js";
 import { setUpRankings, showCategories, showHalls } from "./rankings.js";
@@ -30,9 +30,13 @@ let period = "year";
 
 // --- what is counted ---------------------------------------------------------------------------------------------
 
-/** The first day of the period, by the newest day there is: this year, or twelve months with the running one. */
+/**
+ * The first day of the period, by the newest day there is: this year, or twelve months with the running one. A day yet
+ * to come is none: a screen whose clock is ahead does not begin the new year.
+ */
 function firstDay() {
-  const newest = data.days?.[data.days.length - 1]?.day ?? today(clock.now());
+  const now = today(clock.now());
+  const newest = data.days?.filter(({ day }) => day <= now).pop()?.day ?? now;
   const [year, month] = newest.split("-").map(Number);
   if (period === "year") return `${year}-01-01`;
   return month === 12 ? `${year}-01-01` : `${year - 1}-${String(month + 1).padStart(2, "0")}-01`;
@@ -44,6 +48,18 @@ const within = (rows, field) => rows && rows.filter((row) => row[field].slice(0,
 
 const casesById = () => new Map((data.cases ?? []).map((row) => [row.case_id, row]));
 
+const announced = (alert) => alert.state === "firing" && alert.severity !== "info";
+
+/** Say to a screen reader what fires now and did not before, in one sentence however many; of other workers' too. */
+function announce(before, alerts) {
+  if (before === null) return;
+  const known = new Set(before.filter(announced).map((alert) => alert.alert_id));
+  const fresh = alerts.filter((alert) => announced(alert) && !known.has(alert.alert_id));
+  if (fresh.length === 0) return;
+  const more = fresh.length > 1 ? ` ${fresh.length} 条，其一` : "";
+  byId("announcement").textContent = `新预警${more}：${fresh[0].title}`;
+}
+
 const drawAlerts = () => data.alerts && showAlerts(data.alerts, casesById(), clock.now(), drawAlerts);
 const drawCases = () => showCases(data.cases, clock.now(), drawCases);
 const drawCategories = () => data.category && data.days
@@ -51,7 +67,7 @@ const drawCategories = () => data.category && data.days
 
 function drawPeriod() {
   const days = within(data.days, "day");
-  showFigures({ days, channels: within(data.channel, "day"), months: within(data.months, "month"), cases: data.cases });
+  showFigures({ days, channels: within(data.channel, "day"), months: within(data.months, "month"), cases: data.cases, today: today(clock.now()) });
   if (days) showTrend(days);
   if (data.recurrence) showRecurrence(within(data.recurrence, "month"));
   drawCategories();
@@ -103,6 +119,7 @@ const readers = {
     showHalls(rows.sort((a, b) => (a.day < b.day ? -1 : 1)));
   }), HEAVY),
   alerts: new Refresher(() => read("bi_alerts", {}, (rows) => {
+    announce(data.alerts, rows);
     data.alerts = rows;
     clock.seeAlerts(rows);
     drawAlerts();
@@ -141,6 +158,7 @@ const TOUCHED = {
 
 let streaming = null; // null until the stream has opened or failed for the first time
 let answer = null; // of /readyz; null: none
+let loggedOut = false; // a proxy wants a log-in
 let asked = false; // whether there is or could have been an answer
 
 const LINKS = {
@@ -150,10 +168,12 @@ const LINKS = {
   failing: ["读取失败，自动重试", "reading fails, retrying"],
   deaf: ["实时中断，自动重连", "no live events, retrying"],
   away: ["已断开，自动重连", "disconnected, retrying"],
+  out: ["需要重新登录", "logged out"],
 };
 
 function linkState() {
   if (!asked) return "connecting";
+  if (loggedOut) return "out";
   if (!answer) return "away";
   if (!answer.ready) return "recovering";
   if (troubles.size > 0) return "failing";
@@ -168,18 +188,20 @@ function showState() {
     byId("link-text").replaceChildren(...both(LINKS[link]));
   }
   const lag = answer?.lag;
-  byId("lag").replaceChildren(
+  fillWith(byId("lag"),
     `积压 ${lag === null || lag === undefined ? "—" : `${whole(lag)} 条`}${answer?.idle ? " · 空闲" : ""} `, en(answer?.idle ? "lag · idle" : "lag"));
   byId("lag").dataset.behind = String((lag ?? 0) > 10_000);
   showTrouble(link);
-  document.body.dataset.state = link === "away" || troubles.size > 0 ? "error" : !data.days ? "loading" : data.days.length > 0 ? "full" : "empty";
+  document.body.dataset.state = link === "away" || link === "out" || troubles.size > 0 ? "error" : !data.days ? "loading" : data.days.length > 0 ? "full" : "empty";
   byId("empty").hidden = document.body.dataset.state !== "empty" || !answer?.ready;
 }
 
 function showTrouble(link) {
   const box = byId("trouble");
   let told = null;
-  if (link === "away") {
+  if (link === "out") {
+    told = ["登录已失效，请刷新本页重新登录；页面上是此前的数据。", "Your log-in has ended: reload this page. What is shown is from before."];
+  } else if (link === "away") {
     told = ["连不上工作进程，正在自动重试；页面上是断开前的数据。", "The worker does not answer; retrying. What is shown is from before."];
   } else if (link === "recovering") {
     told = ["工作进程正在恢复状态或等待数据库，数据可能不全。", "The worker is recovering its state or waiting for its database."];
@@ -199,12 +221,14 @@ async function poll() {
   const before = answer;
   try {
     answer = await readiness();
+    loggedOut = false;
     clock.tell(answer);
     tellLeads(answer.lead_hours);
     if (answer.ready && !before?.ready && asked) touchAll();
-    else if (answer.ready && streaming === false) touch(...Object.keys(readers)); // a proxy may let no events through
-  } catch {
+    else if (answer.ready && streaming === false && !document.hidden) touch(...Object.keys(readers)); // a proxy may let no events through
+  } catch (error) {
     answer = null;
+    loggedOut = error instanceof LoggedOut;
   }
   asked = true;
   showState();
@@ -212,10 +236,6 @@ async function poll() {
 }
 
 // --- from here on ----------------------------------------------------------------------------------------------
-
-function announce(alert) {
-  if (alert.state === "firing" && alert.severity !== "info") byId("announcement").textContent = `新预警：${alert.title}`;
-}
 
 choice(byId("period"), [["year", ["今年以来", "this year"]], ["months", ["近 12 个月", "12 months"]]], period, (chosen) => {
   period = chosen;
@@ -230,7 +250,6 @@ poll();
 listen(Object.keys(TOUCHED), {
   heard(kind, event) {
     if (kind === "bad_review") clock.seeReview(event);
-    if (kind === "alert") announce(event);
     touch(...TOUCHED[kind]);
   },
   opened() {

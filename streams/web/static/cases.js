@@ -2,14 +2,14 @@
 
 import { comment } from "./comment.js";
 import { countdown } from "./countdown.js";
-import { both, byId, en, h, moreRow, reconcile, SHORT } from "./dom.js";
+import { both, byId, en, fillWith, h, MORE, moreOf, moreRow, reconcile, SHORT } from "./dom.js";
 import { categoryTags } from "./reviews.js";
 import { deadline, instant, lastDay, stamp, today } from "./time.js";
 import * as words from "./words.js";
 
 const PARTS = { late: ["逾期", "overdue"], today: ["今日到期", "due today"], rest: ["其余", "later"] };
 
-let everything = false;
+let most = SHORT; // how many are shown
 
 /** A database's false may be a 0. */
 const missed = (onTime) => onTime === false || onTime === 0;
@@ -31,17 +31,17 @@ export function showCases(cases, now, again) {
     .sort((a, b) => a.duties[0].due - b.duties[0].due || (a.row.case_id < b.row.case_id ? -1 : 1));
   document.body.dataset.open = String(open.length); // the layout heeds it
   showCounts(open.flatMap((each) => each.duties), open.length, now);
-  const shown = everything ? open : open.slice(0, SHORT);
+  const shown = open.slice(0, most);
   const rows = Object.keys(PARTS).flatMap((part) => {
     const within = ({ duties: [first] }) => partOf(first, now) === part;
     const found = shown.filter(within).map(({ row }) => row);
     return found.length > 0 ? [{ case_id: `part:${part}`, part, count: open.filter(within).length }, ...found] : [];
   });
   if (open.length === 0) rows.push({ case_id: "none" });
-  else if (open.length > shown.length) rows.push({ case_id: "more", more: open.length });
+  else if (open.length > shown.length) rows.push({ case_id: "more", more: moreOf(open.length, shown.length, "件") });
   const list = byId("cases-list");
-  const all = () => {
-    everything = true;
+  const unfold = () => {
+    most += MORE;
     again();
   };
   reconcile(
@@ -52,7 +52,7 @@ export function showCases(cases, now, again) {
     (row) => {
       if (row.case_id === "none") return h("li", { class: "nothing" }, both(["没有待办差评", "no open case"]));
       if (row.part) return h("li", { class: "part", "data-part": row.part }, both(PARTS[row.part]), ` ${row.count} 件`);
-      return row.more ? moreRow(list, `显示全部 ${row.more} 件`, all) : item(row, now);
+      return row.more ? moreRow(list, row.more, unfold) : item(row, now);
     },
   );
 }
@@ -62,12 +62,12 @@ function showCounts(open, cases, now) {
   const of = (part, step) => open.filter((duty) => partOf(duty, now) === part && duty.step.includes(step)).length;
   const badge = ([chinese, english], count, severity) =>
     h("span", { class: "badge", "data-severity": count > 0 && severity }, `${chinese} ${count} `, en(english));
-  byId("cases-count").replaceChildren(...(cases === 0 ? [] : [
+  fillWith(byId("cases-count"), cases === 0 ? [] : [
     badge(["回访逾期", "callbacks overdue"], of("late", "callback"), "critical"),
     badge(["整改逾期", "rectifying overdue"], of("late", "rectify"), "critical"),
     badge(["今日到期", "due today"], of("today", ""), "warning"),
     h("span", { class: "badge" }, `${cases} 件 `, en("open")),
-  ]));
+  ]);
 }
 
 function item(row, now) {

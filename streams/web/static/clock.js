@@ -5,7 +5,7 @@
 // would be neither days old nor of the future.
 
 import { skew } from "./api.js";
-import { instant, learnOffset, midnight } from "./time.js";
+import { instant, knowsOffset, learnOffset, midnight } from "./time.js";
 
 const MINUTE = 60_000;
 const DAY = 1440 * MINUTE;
@@ -42,6 +42,7 @@ export class Clock {
   /** /readyz may name the worker's clock. */
   tell(readiness) {
     if (readiness.clock === "wall" || readiness.clock === "event") this.#told = readiness.clock;
+    if (!knowsOffset()) learnOffset(readiness.now); // nothing has happened here yet
     this.#see([readiness.now]);
   }
 

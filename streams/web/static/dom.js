@@ -27,10 +27,21 @@ export const byId = (id) => document.getElementById(id);
 export const both = ([chinese, english]) => [chinese, " ", en(english)];
 
 /**
+ * Make these the children of `parent`, leaving alone what looks the same: nobody who selects, or listens to a screen
+ * reader, loses the place. A child's listeners are those of the child that stays.
+ */
+export function fillWith(parent, ...children) {
+  const fresh = [...fill(new DocumentFragment(), null, children).childNodes];
+  if (fresh.length !== parent.childNodes.length) parent.replaceChildren(...fresh);
+  else fresh.forEach((node, at) => parent.childNodes[at].isEqualNode(node) || parent.childNodes[at].replaceWith(node));
+}
+
+/**
  * Make `list` show `items`, one node each, leaving nodes alone whose item did not change: what a reader has opened
  * or focused stays as it is. `sign(item)` says what the node shows; `make(item)` builds it.
  */
 export function reconcile(list, items, key, sign, make) {
+  let focused = list.contains(document.activeElement) ? document.activeElement : null;
   const known = list.shown ?? new Map();
   const shown = new Map();
   let place = list.firstChild;
@@ -41,9 +52,8 @@ export function reconcile(list, items, key, sign, make) {
     if (!entry || entry.signature !== signature) {
       const node = make(item);
       if (entry) {
-        keepOpen(entry.node, node);
         if (place === entry.node) place = node;
-        entry.node.replaceWith(node);
+        focused = replace(entry.node, node, focused);
       } else if (list.shown) {
         node.classList.add("new");
       }
@@ -59,7 +69,19 @@ export function reconcile(list, items, key, sign, make) {
     place = next;
   }
   list.shown = shown;
+  // A node that is moved loses the focus.
+  if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
 }
+
+/** Put `after` where `before` is, as its reader has left that; returns what is to have the focus that `focused` had. */
+function replace(before, after, focused) {
+  const at = [...before.querySelectorAll(FOCUSABLE)].indexOf(focused);
+  keepOpen(before, after);
+  before.replaceWith(after);
+  return at < 0 ? focused : after.querySelectorAll(FOCUSABLE)[at];
+}
+
+const FOCUSABLE = "summary, button";
 
 function keepOpen(before, after) {
   const opened = before.querySelectorAll("details");
@@ -72,17 +94,22 @@ function keepOpen(before, after) {
   });
 }
 
+/** What the button of a list says that shows so many of all: all the rest, or the next MORE. */
+export const moreOf = (all, shown, measure) => (all - shown > MORE
+  ? [`再显示 ${MORE} ${measure}（共 ${all} ${measure}）`, `${MORE} more of ${all}`]
+  : [`显示全部 ${all} ${measure}`, "show all"]);
+
 /**
- * The last row of a list that shows not all; `all()` draws all. The keyboard goes on at the first row that was not
+ * The last row of a list that shows not all; `unfold()` draws more. The keyboard goes on at the first row that was not
  * there before, else at the beginning of the page.
  */
-export function moreRow(list, chinese, all) {
+export function moreRow(list, words, unfold) {
   const row = h("li", { class: "more" }, h("button", { type: "button", click: () => {
     const at = [...list.children].indexOf(row);
-    all();
+    unfold();
     list.children[at].tabIndex = -1;
     list.children[at].focus({ preventScroll: true });
-  } }, both([chinese, "show all"])));
+  } }, both(words)));
   return row;
 }
 
@@ -103,3 +130,6 @@ export function choice(parent, options, value, changed) {
 
 /** How many rows a list shows before one asks for all: a phone or a tablet scrolls the page, not the list. */
 export const SHORT = window.matchMedia("(max-width: 999px)").matches ? 6 : 60;
+
+/** How many rows more at a time: ten thousand at once hold a browser for a minute. */
+export const MORE = 500;

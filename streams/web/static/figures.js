@@ -1,20 +1,21 @@
 // The row of figures a leader asks for first.
 
-import { both, byId, h } from "./dom.js";
+import { both, byId, fillWith, h } from "./dom.js";
 import { percent, sum, whole } from "./numbers.js";
+import { plusDays } from "./time.js";
 
 /** Reviews from a hall name a window; online nobody is to expect one. */
 const IN_HALLS = ["window", "kiosk", "qr"];
 
 /**
  * `days`: bi_daily of the district in the period; `channels`: the same by channel; `months`: bi_timeliness in the
- * period; `cases`: all bi_cases. What has not been read yet is null, and its figures say so.
+ * period; `cases`: all bi_cases; `today`: the local day. What has not been read yet is null, and its figures say so.
  */
-export function showFigures({ days, channels, months, cases }) {
-  byId("figures").replaceChildren(
-    figure("reviews", ["评价总量", "reviews"], days && volume(days)),
-    figure("bad", ["差评数", "bad reviews"], days && badOnes(days, cases ?? [])),
-    figure("bad-rate", ["差评率", "bad share"], days && badShare(days)),
+export function showFigures({ days, channels, months, cases, today }) {
+  fillWith(byId("figures"),
+    figure("reviews", ["评价总量", "reviews"], days && volume(days, today)),
+    figure("bad", ["差评数", "bad reviews"], days && badOnes(days, cases ?? [], today)),
+    figure("bad-rate", ["差评率", "bad share"], days && badShare(days, today)),
     figure("three-match", ["三对应率", "fully matched"], channels && matching(channels)),
     figure("callback", ["按期回访率", "on-time callback"], months && cases && kept(months, cases, "called_back_on_time", "callback")),
     figure("rectify", ["按期整改率", "on-time rectifying"], months && cases && kept(months, cases, "rectified_on_time", "rectify")),
@@ -30,30 +31,31 @@ function figure(name, title, shown) {
   );
 }
 
-const lastWeek = (days) => days.slice(-7);
+/** Seven days with today. The view has a row only of a day with reviews. */
+const lastWeek = (days, today) => days.filter(({ day }) => day > plusDays(today, -7) && day <= today);
 
-function volume(days) {
-  const last = days[days.length - 1];
-  return { value: whole(sum(days, "reviews")), notes: last ? [[`最近一天 ${whole(last.reviews)}`, "last day"]] : [] };
+function volume(days, today) {
+  const last = days.filter(({ day }) => day <= today).pop();
+  return { value: whole(sum(days, "reviews")), notes: last ? [[`最近一天 ${whole(last.reviews)} 条`, "last day"]] : [] };
 }
 
 /** What was rated, also what was found untrue: so says bi_daily, so add up all panels. */
-function badOnes(days, cases) {
+function badOnes(days, cases, today) {
   const dismissed = cases.filter((each) => each.state === "dismissed" && each.occurred_at >= days[0]?.day).length;
-  const notes = [[`近 7 天 ${whole(sum(lastWeek(days), "bad"))}`, "last 7 days"]];
+  const notes = [[`近 7 天 ${whole(sum(lastWeek(days, today), "bad"))} 条`, "last 7 days"]];
   if (dismissed > 0) notes.push([`其中核实不成立 ${whole(dismissed)} 条`, "dismissed"]);
   return { value: whole(sum(days, "bad")), notes };
 }
 
-function badShare(days) {
+function badShare(days, today) {
   const share = (some) => percent(sum(some, "bad"), sum(some, "reviews"));
-  return { value: share(days), notes: [[`近 7 天 ${share(lastWeek(days))}`, "last 7 days"]] };
+  return { value: share(days), notes: [[`近 7 天 ${share(lastWeek(days, today))}`, "last 7 days"]] };
 }
 
 function matching(channels) {
   const rows = channels.filter((row) => IN_HALLS.includes(row.member_id));
   const [reviews, matched] = [sum(rows, "reviews"), sum(rows, "three_match")];
-  return { value: percent(matched, reviews), notes: [[`厅内渠道未对应 ${whole(reviews - matched)}`, "unmatched"]], poor: matched < reviews };
+  return { value: percent(matched, reviews), notes: [[`厅内未对应 ${whole(reviews - matched)} 条`, "unmatched"]], poor: matched < reviews };
 }
 
 /**

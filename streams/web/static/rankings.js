@@ -1,6 +1,6 @@
 // Which kinds of complaint, and which halls.
 
-import { both, byId, choice, en, h } from "./dom.js";
+import { both, byId, choice, en, fillWith, h } from "./dom.js";
 import { percent, sum, whole } from "./numbers.js";
 import { monday, today } from "./time.js";
 import * as words from "./words.js";
@@ -37,7 +37,7 @@ export function showCategories(rows, bad, weeks, now) {
   const ranked = members(rows).filter((each) => each.bad > 0 && each.id).sort((a, b) => b.bad - a.bad);
   const most = ranked[0]?.bad ?? 1;
   const rising = risingNow(weeks, now);
-  byId("categories-list").replaceChildren(ranked.length === 0 ? nothing() : h("table", { class: "ranking" },
+  fillWith(byId("categories-list"), ranked.length === 0 ? nothing() : h("table", { class: "ranking" },
     head(["原因", "what"], ["差评", "bad"], ["占全部差评", "of all bad"]),
     h("tbody", null, ranked.map((each) => h("tr", { "data-member": each.id },
       h("th", { scope: "row" }, both(words.category(each.id)), rising.get(each.id) && riseMark(rising.get(each.id))),
@@ -54,7 +54,7 @@ function risingNow(weeks, now) {
 }
 
 const riseMark = (row) => h("span", { class: "rise", title: `p = ${Number(row.p).toPrecision(2)}` },
-  `↑ 本周 ${row.bad}，常态 ${Number(row.expected).toFixed(1)} `, en("this week / usual"));
+  `↑ 本周 ${row.bad} 条，此前每周 ${Number(row.expected).toFixed(1)} 条 `, en("this week / usual"));
 
 /** `rows`: bi_daily by hall. */
 export function showHalls(rows) {
@@ -66,7 +66,7 @@ function drawHalls() {
   const rate = (each) => (each.reviews ? each.bad / each.reviews : 0);
   const ranked = [...halls].sort((a, b) => (order === "rate" ? rate(b) - rate(a) || b.bad - a.bad : b.bad - a.bad || rate(b) - rate(a)) || b.reviews - a.reviews);
   const most = Math.max(...ranked.map((each) => (order === "rate" ? rate(each) : each.bad)), 0) || 1;
-  byId("halls-list").replaceChildren(ranked.length === 0 ? nothing() : h("table", { class: "ranking" },
+  fillWith(byId("halls-list"), ranked.length === 0 ? nothing() : h("table", { class: "ranking" },
     head(["大厅", "hall"], ["差评", "bad"], ["差评率", "share"], ["评价", "reviews"]),
     h("tbody", null, ranked.map((each) => h("tr", { "data-member": each.id },
       h("th", { scope: "row" }, each.id ? each.name || each.id : both(["非大厅渠道", "no hall"])),

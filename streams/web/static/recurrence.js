@@ -1,6 +1,6 @@
 // 复发率: of what a month's bad reviews complain about, how much their hall had had within the window before.
 
-import { both, byId, en, h } from "./dom.js";
+import { both, byId, en, fillWith, h } from "./dom.js";
 import { percent } from "./numbers.js";
 
 /** `rows`: bi_recurrence of the period, by month, hall and category. */
@@ -14,7 +14,7 @@ export function showRecurrence(rows) {
     months.set(month, total);
   }
   const sorted = [...months.values()].sort((a, b) => (a.month < b.month ? -1 : 1));
-  byId("recurrence-chart").replaceChildren(sorted.length === 0
+  fillWith(byId("recurrence-chart"), sorted.length === 0
     ? h("p", { class: "nothing" }, both(["暂无数据", "no data yet"]))
     : h("ol", { class: "months" }, sorted.map(column)));
 }

@@ -3,14 +3,16 @@
 
 const DAY = 86_400_000;
 
-let offset = null; // minutes east of UTC, once a view has told
+let offset = null; // minutes east of UTC, once the worker has told
 
 /** Milliseconds of an RFC 3339 time; NaN for anything else. */
 export function instant(text) {
   return text ? Date.parse(text) : NaN;
 }
 
-/** Learn the offset from a time of a view. */
+export const knowsOffset = () => offset !== null;
+
+/** Learn the offset from a time of a view, or until there is one of the worker. */
 export function learnOffset(text) {
   const zone = /([+-])(\d\d):?(\d\d)$/.exec(text);
   if (zone) offset = (zone[1] === "-" ? -1 : 1) * (Number(zone[2]) * 60 + Number(zone[3]));

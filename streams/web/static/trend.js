@@ -1,6 +1,6 @@
 // Reviews and bad reviews over time, one above the other: some thousand to one, they share no scale.
 
-import { byId, choice, en, h, svg } from "./dom.js";
+import { byId, choice, en, fillWith, h, svg } from "./dom.js";
 import { whole } from "./numbers.js";
 import { plusDays, weekday } from "./time.js";
 
@@ -60,7 +60,7 @@ function draw() {
   const width = Math.floor(parent.clientWidth);
   columns = unit === "week" ? weeks() : days;
   if (columns.length === 0 || width < 120) {
-    parent.replaceChildren(h("p", { class: "nothing" }, "暂无数据 ", en("no data yet")));
+    fillWith(parent, h("p", { class: "nothing" }, "暂无数据 ", en("no data yet")));
     return;
   }
   const spare = Math.max(-70, parent.clientHeight - 30 - total()); // the panel's height is given, the bands share it
@@ -98,9 +98,9 @@ function draw() {
     ...months(foot, step),
   );
   const focused = parent.contains(document.activeElement);
-  parent.replaceChildren(readout, picture);
-  if (focused) picture.focus({ preventScroll: true });
   read(at);
+  fillWith(parent, h("div", null, readout, picture)); // one child: a picture and what it reads out stay together
+  if (focused) parent.querySelector("svg")?.focus({ preventScroll: true });
 }
 
 const total = () => HEIGHT.head + HEIGHT.bad + HEIGHT.gap + HEIGHT.reviews + HEIGHT.foot;

@@ -18,7 +18,7 @@ const CATEGORIES = {
 };
 
 const KINDS = {
-  repeat_staff: ["同一人员再获差评", "same person again"],
+  repeat_staff: ["同一人员再次被差评", "same person again"],
   repeat_category: ["同类差评复发", "same kind again"],
   trend: ["全区趋势", "district trend"],
   callback_overdue: ["回访逾期", "callback overdue"],
