@@ -67,6 +67,13 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 
+    @field_validator("kafka_bootstrap")
+    @classmethod
+    def _ports(cls, brokers: str) -> str:
+        if any(not 0 < int(broker.rpartition(":")[2]) <= 65535 for broker in brokers.split(",")):
+            raise ValueError("has a port that is none: they are from 1 to 65535")
+        return brokers
+
     @field_validator("http_host")
     @classmethod
     def _somewhere(cls, host: str) -> str:
