@@ -69,9 +69,12 @@ _ANY_CARD = f"(?<![0-9][-－./])(?!{_DIGIT}{{4}}[-－./]{_DIGIT}{{1,2}}[-－./])
 _OLD_ID = f"{_DIGIT}{{6}}{_GAP}{{0,2}}{_DIGIT}{{6}}{_GAP}{{0,2}}{_DIGIT}{{3}}"
 _WORD = "A-Za-z0-9ａ-ｚＡ-Ｚ０-９"
 _AT = r"(?:[@＠]|[(（\[]at[)）\]])"
+#: Domains may be Chinese, too: 上海.中国, 12345.政务.
+_CHINESE_DOMAIN = rf"[{_WORD}\u4e00-\u9fff-]+[.．](?:中国|公司|网络|政务|公益|在线|集团)"
 _EMAIL = (
-    rf"(?<![{_WORD}_.+%-])[{_WORD}_.+%-]*[ \u3000]?{_AT}[ \u3000]?[{_WORD}-]+"
+    rf"(?<![{_WORD}_.+%-])(?:[{_WORD}_.+%-]*[ \u3000]?{_AT}[ \u3000]?[{_WORD}-]+"
     rf"(?:(?:[ \u3000]?[.．。][ \u3000]?[{_WORD}-]+)+|[,，](?:com|cn|net|org))"
+    rf"|[{_WORD}_.+%-]+{_AT}{_CHINESE_DOMAIN})"
 )
 #: A number spoken, 幺三八…, perhaps in groups: a landline or a card by spaces and dashes, a mobile number like any
 #: other, and some of its digits may be written as such, 139一二三四5678.
