@@ -77,12 +77,12 @@ _EMAIL = (
     rf"|[{_WORD}_.+%-]+{_AT}{_CHINESE_DOMAIN})"
 )
 #: A number spoken, 幺三八…, perhaps in groups: a landline or a card by spaces and dashes, a mobile number like any
-#: other, and some of its digits may be written as such, 139一二三四5678.
+#: other, and some of its digits may be written as such, 139一二三四5678. The 一 of 一86-1381 2345 678 is no digit.
 _CHINESE = "零〇一二三四五六七八九幺"
 _ANY = f"[0-9０-９{_CHINESE}]"
 _SPOKEN = (
     f"[{_CHINESE}](?:{_GAP}{{0,2}}[{_CHINESE}]){{10,}}"
-    f"|[1１一幺](?<!{_DIGIT}.){_LOOSE_GAP}{{0,2}}[3-9３-９三四五六七八九]"
+    f"|[1１一幺](?<!{_DIGIT}.)(?!{_MOBILE}{_NO_DIGIT_BEHIND}){_LOOSE_GAP}{{0,2}}[3-9３-９三四五六七八九]"
     f"(?:{_LOOSE_GAP}{{0,2}}{_ANY}){{9}}{_NO_DIGIT_BEHIND}"
 )
 #: 二〇二六-〇五-一二, of which two in a row are no number.

@@ -148,6 +148,10 @@ def test_a_mobile_number_after_the_name_of_a_chat_is_masked_whole() -> None:
     assert mask("QQ：123456@qq.com") == "QQ：*************"
 
 
+def test_a_one_before_a_country_code_is_no_digit_of_the_number() -> None:
+    assert mask("号码之一86-1381 2345 678") == "号码之一****************"
+
+
 def test_several_in_one_text_are_all_masked() -> None:
     assert mask("13812345678或021-57921234,a@b.cn") == "***********或************,******"
 
