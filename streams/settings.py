@@ -165,7 +165,8 @@ def _names(env_file: Path) -> Iterator[str]:
         HaochapingError: it cannot be read, or a line of it sets nothing; pydantic would pass over that in silence.
     """
     if not env_file.is_file():
-        raise HaochapingError(f"the settings file {env_file} does not exist")
+        what = "is no ordinary file" if env_file.exists() else "does not exist"  # it is read twice, a pipe but once
+        raise HaochapingError(f"the settings file {env_file} {what}")
     try:
         text = env_file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as exc:

@@ -476,6 +476,9 @@ def _now(detail: str) -> str:
         (["rewind", "--since", "1960-01-01T00:00:00+08:00"], {}, "from 1970 to 2105"),
         (["rewind", "--since", "9999-01-01T00:00:00+08:00"], {}, "from 1970 to 2105"),
         (["publish", "/proc/self/mem", "--topic", "reviews"], {}, "cannot read /proc/self/mem"),
+        (["publish", "/dev/null", "--topic", "reviews"], {}, "the file /dev/null is no ordinary file"),
+        (["publish", "/nowhere", "--topic", "reviews"], {}, "the file /nowhere does not exist"),
+        (["--env-file", "/dev/null", "topics"], {}, "the settings file /dev/null is no ordinary file"),
     ],
 )
 def test_what_cannot_be_done_is_one_clear_line(
