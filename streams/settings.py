@@ -67,6 +67,13 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 
+    @field_validator("kafka_bootstrap")
+    @classmethod
+    def _ports(cls, brokers: str) -> str:
+        if any(not 0 < int(broker.rpartition(":")[2]) <= 65535 for broker in brokers.split(",")):
+            raise ValueError("has a port that is none: they are from 1 to 65535")
+        return brokers
+
     @field_validator("http_host")
     @classmethod
     def _somewhere(cls, host: str) -> str:
@@ -158,7 +165,8 @@ def _names(env_file: Path) -> Iterator[str]:
         HaochapingError: it cannot be read, or a line of it sets nothing; pydantic would pass over that in silence.
     """
     if not env_file.is_file():
-        raise HaochapingError(f"the settings file {env_file} does not exist")
+        what = "is no ordinary file" if env_file.exists() else "does not exist"  # it is read twice, a pipe but once
+        raise HaochapingError(f"the settings file {env_file} {what}")
     try:
         text = env_file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as exc:

@@ -1,11 +1,12 @@
 """The `haochaping` command: one command a file, of the same name, named here."""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Never
 
 import typer
 from typer.exceptions import TyperException
@@ -16,7 +17,8 @@ from streams.errors import HaochapingError
 
 app = typer.Typer(
     name="haochaping",
-    help="政务服务“好差评”: government-service reviews through Kafka, Faust and ClickHouse.",
+    help="政务服务“好差评”: government-service reviews through Kafka, Faust and ClickHouse.\n\n"
+    "Example: haochaping demo",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -57,25 +59,44 @@ def _register(arguments: Sequence[str]) -> None:
             app.command()(getattr(module, name))
 
 
+#: The exit code of what Ctrl-C stopped.
+_STOPPED = 130
+
+#: Why what a command says cannot be written, `> file` on a full disk. The files it reads or writes by itself it names.
+_CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
+
 def main() -> None:
     """Run a command; every failure is one clear line on stderr and a non-zero exit code."""
     _register(sys.argv)
     try:
         code = app(standalone_mode=False)
+        typer.echo(nl=False)  # which writes what Python has kept back
     except HaochapingError as exc:
         _fail(str(exc), 1)
     except (typer.Abort, KeyboardInterrupt):
-        _fail("stopped", 130)
+        _fail("stopped", _STOPPED)
     except TyperException as exc:
         _fail(exc.format_message(), exc.exit_code)
     except BrokenPipeError:
         # The reader of our output has gone (`| head`): nothing to say, and nobody to say it to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(141)
-    else:
-        sys.exit(code if isinstance(code, int) else 0)
+    except OSError as exc:
+        if exc.errno not in _CANNOT_WRITE:
+            raise
+        _drop_output()
+        _fail(f"cannot write to standard output: {exc.strerror}", 1)
+    if code == _STOPPED:  # typer's way to tell of Ctrl-C
+        _fail("stopped", _STOPPED)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
-def _fail(message: str, code: int) -> None:
+def _drop_output() -> None:
+    """What is still to be written is lost; without this Python would try once more as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _fail(message: str, code: int) -> Never:
     print(f"haochaping: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(code)

@@ -44,7 +44,8 @@ def publish(
     if topic not in KEYS:
         raise HaochapingError(f"there is no topic {topic!r} to publish to: choose one of {', '.join(KEYS)}")
     if not file.is_file():
-        raise HaochapingError(f"the file {file} does not exist")
+        what = "is no ordinary file: save what comes by a pipe in one" if file.exists() else "does not exist"
+        raise HaochapingError(f"the file {file} {what}")  # it is read several times, a pipe but once
     settings = load_settings()
     total = sum(1 for _ in _lines(file))
     if dry_run:

@@ -11,7 +11,8 @@
    if that left one unjudged (“窗口的态度,真的很差”).
 3. What is bad, or good and denied, or asked for in a wish, is a complaint. Without an aspect a word says what it
    says alone (刁难).
-4. What is weak counts only in a text that praises nothing, what is vague only where nothing else was named.
+4. What is weak counts only in a text that praises nothing, or behind the 但是 that praise is followed by; what is vague
+   only where nothing else was named.
 5. What is good, or bad and denied, clears its category: likeness.py asks for more before it complains of that.
 """
 
@@ -62,8 +63,9 @@ class _Reading:
     """One text being read; the fields are what the words so far say about the next one."""
 
     __slots__ = (
-        "_asked", "_carried", "_categories_of", "_cleared", "_denied", "_found", "_last", "_near", "_never", "_past",
-        "_praised", "_seen", "_spared", "_spent", "_text", "_tokens", "_vague", "_weak", "_wish", "_wished_here",
+        "_asked", "_carried", "_categories_of", "_cleared", "_contrasted", "_denied", "_found", "_last", "_near",
+        "_never", "_past", "_praised", "_seen", "_spared", "_spent", "_text", "_tokens", "_vague", "_weak", "_wish",
+        "_wished_here",
     )  # fmt: skip
 
     def __init__(self, text: str, tokens: list[Token], vocabulary: Vocabulary) -> None:
@@ -76,6 +78,7 @@ class _Reading:
 
     def _begin_sentence(self) -> None:
         self._past = False  # 以前, 本以为
+        self._contrasted = False  # 满意,但是…: praise said, and what is said against it follows
         self._wish = False
         self._seen: list[Token] = []
         self._spent: list[Token] = []
@@ -131,6 +134,7 @@ class _Reading:
                 pass
             case Part.CONTRAST:
                 self._past = False
+                self._contrasted = self._praised
                 self._begin_clause()
             case Part.NEVER:
                 self._never += 1
@@ -191,7 +195,7 @@ class _Reading:
     def _complain(self, found: int, weak: int = 0, vague: int = 0) -> None:
         if self._past or (self._spared and not self._wished_here):
             return
-        self._found |= found
+        self._found |= found | weak if self._contrasted else found
         self._weak |= weak
         self._vague |= vague
 

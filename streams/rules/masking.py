@@ -69,17 +69,20 @@ _ANY_CARD = f"(?<![0-9][-－./])(?!{_DIGIT}{{4}}[-－./]{_DIGIT}{{1,2}}[-－./])
 _OLD_ID = f"{_DIGIT}{{6}}{_GAP}{{0,2}}{_DIGIT}{{6}}{_GAP}{{0,2}}{_DIGIT}{{3}}"
 _WORD = "A-Za-z0-9ａ-ｚＡ-Ｚ０-９"
 _AT = r"(?:[@＠]|[(（\[]at[)）\]])"
+#: Domains may be Chinese, too: 上海.中国, 12345.政务.
+_CHINESE_DOMAIN = rf"[{_WORD}\u4e00-\u9fff-]+[.．](?:中国|公司|网络|政务|公益|在线|集团)"
 _EMAIL = (
-    rf"(?<![{_WORD}_.+%-])[{_WORD}_.+%-]*[ \u3000]?{_AT}[ \u3000]?[{_WORD}-]+"
+    rf"(?<![{_WORD}_.+%-])(?:[{_WORD}_.+%-]*[ \u3000]?{_AT}[ \u3000]?[{_WORD}-]+"
     rf"(?:(?:[ \u3000]?[.．。][ \u3000]?[{_WORD}-]+)+|[,，](?:com|cn|net|org))"
+    rf"|[{_WORD}_.+%-]+{_AT}{_CHINESE_DOMAIN})"
 )
 #: A number spoken, 幺三八…, perhaps in groups: a landline or a card by spaces and dashes, a mobile number like any
-#: other, and some of its digits may be written as such, 139一二三四5678.
+#: other, and some of its digits may be written as such, 139一二三四5678. The 一 of 一86-1381 2345 678 is no digit.
 _CHINESE = "零〇一二三四五六七八九幺"
 _ANY = f"[0-9０-９{_CHINESE}]"
 _SPOKEN = (
     f"[{_CHINESE}](?:{_GAP}{{0,2}}[{_CHINESE}]){{10,}}"
-    f"|[1１一幺](?<!{_DIGIT}.){_LOOSE_GAP}{{0,2}}[3-9３-９三四五六七八九]"
+    f"|[1１一幺](?<!{_DIGIT}.)(?!{_MOBILE}{_NO_DIGIT_BEHIND}){_LOOSE_GAP}{{0,2}}[3-9３-９三四五六七八九]"
     f"(?:{_LOOSE_GAP}{{0,2}}{_ANY}){{9}}{_NO_DIGIT_BEHIND}"
 )
 #: 二〇二六-〇五-一二, of which two in a row are no number.

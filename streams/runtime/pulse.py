@@ -93,6 +93,15 @@ class Pulse:
         busy_at = max(self._busy_at, self._worker.checkpoint.flushed_at)
         return self._worker.recovered and self.lag == 0 and time.monotonic() - busy_at > 0.5
 
+    @property
+    def _to_be_measured(self) -> bool:
+        """Whether it is time to measure what takes longer: now and then, and as soon as all is quiet after a change.
+
+        So whoever has seen an alert, or that a worker is ready again, need not wait to find the same in the metrics.
+        """
+        changed_at = max(self._busy_at, self._worker.checkpoint.flushed_at)
+        return time.monotonic() - self._slow_at > SLOW_INTERVAL or (self.idle and self._slow_at < changed_at)
+
     async def group_idle(self) -> bool:
         """Everything published has been processed and made safe, by whatever worker of the group; asks the broker."""
         worker = self._worker
@@ -141,7 +150,7 @@ class Pulse:
             if self._asked:
                 self._asked = False
                 await self.group_idle()
-            if time.monotonic() - self._slow_at > SLOW_INTERVAL and (self._slowly is None or self._slowly.done()):
+            if self._to_be_measured and (self._slowly is None or self._slowly.done()):
                 if self._slowly is not None:
                     self._slowly.result()  # raises what it failed with
                 # Beside the rest: somebody's long query holds up whoever asks ClickHouse after it.

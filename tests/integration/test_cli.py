@@ -2,9 +2,11 @@
 
 import asyncio
 import re
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,7 +65,7 @@ def make_topics(house: House, counts: dict[str, int]) -> None:
     asyncio.run(make())
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("command", [[], *COMMANDS], ids=" ".join)
 def test_help_shows_an_example(alone: House, command: list[str]) -> None:
     done = alone.command(*command, "--help")
     assert done.returncode == 0
@@ -474,6 +476,9 @@ def _now(detail: str) -> str:
         (["rewind", "--since", "1960-01-01T00:00:00+08:00"], {}, "from 1970 to 2105"),
         (["rewind", "--since", "9999-01-01T00:00:00+08:00"], {}, "from 1970 to 2105"),
         (["publish", "/proc/self/mem", "--topic", "reviews"], {}, "cannot read /proc/self/mem"),
+        (["publish", "/dev/null", "--topic", "reviews"], {}, "the file /dev/null is no ordinary file"),
+        (["publish", "/nowhere", "--topic", "reviews"], {}, "the file /nowhere does not exist"),
+        (["--env-file", "/dev/null", "topics"], {}, "the settings file /dev/null is no ordinary file"),
     ],
 )
 def test_what_cannot_be_done_is_one_clear_line(
@@ -484,3 +489,33 @@ def test_what_cannot_be_done_is_one_clear_line(
     (line,) = done.stderr.splitlines()
     assert line.startswith("haochaping: ")
     assert said in line
+
+
+def test_ctrl_c_is_told_in_one_line(alone: House, tmp_path: Path) -> None:
+    out = tmp_path / "district"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streams", "generate", "--out", str(out), "--reviews", "5000000"],
+        env=alone.environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    until("it writes", out.exists)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=20)[1] == "haochaping: stopped\n"
+    assert process.returncode == 130
+
+
+@pytest.mark.parametrize("command", [["--help"], ["migrate"]], ids=" ".join)
+def test_output_that_cannot_be_written_is_one_clear_line(alone: House, command: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "streams", *command],
+            env=alone.environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.stderr == "haochaping: cannot write to standard output: No space left on device\n"
+    assert done.returncode == 1

@@ -111,6 +111,8 @@ RULES = {
     # contrast
     "态度不错,但是排队太久": ("queue",),
     "服务热情,就是窗口太少": ("understaffed",),
+    "满意,但是排队人太多": ("queue",),
+    "很满意,排队的人多": (),
     # several aspects, one evaluation; an aspect in the clause before; an aspect behind
     "态度和效率都很差": ("attitude", "slow"),
     "窗口的态度,真的很差": ("attitude",),

@@ -42,6 +42,8 @@ PERSONAL = [
     "ａｂｃ＠ｑｑ．ｃｏｍ",
     "someone(at)example.com",
     "a @ b . com",
+    "zhang_1@a6.公司",
+    "zhang@上海.中国",
     "138.1234.5678",
     "138、1234、5678",
     "1 3 8 1 2 3 4 5 6 7 8",
@@ -144,6 +146,10 @@ def test_a_mobile_number_after_the_name_of_a_chat_is_masked_whole() -> None:
     assert mask("QQ 13812 345678") == "QQ ************"
     assert mask("微信同号13812345678") == "微信同号***********"
     assert mask("QQ：123456@qq.com") == "QQ：*************"
+
+
+def test_a_one_before_a_country_code_is_no_digit_of_the_number() -> None:
+    assert mask("号码之一86-1381 2345 678") == "号码之一****************"
 
 
 def test_several_in_one_text_are_all_masked() -> None:

@@ -54,6 +54,21 @@ def test_a_worker_is_not_idle_while_what_it_has_just_made_safe_may_be_on_its_way
     assert made.idle
 
 
+def test_gauges_are_measured_now_and_then_and_as_soon_as_all_is_quiet_after_a_change() -> None:
+    made = pulse(idle_for=1, recovered=True)
+    worker: Any = made._worker
+    now = time.monotonic()
+    made.lag, made._busy_at, made._slow_at = 0, now - 60, now - 1
+    worker.checkpoint.flushed_at = now
+    assert not made._to_be_measured, "it is not quiet yet"
+    worker.checkpoint.flushed_at = now - 0.6
+    assert made._to_be_measured
+    made._slow_at = now
+    assert not made._to_be_measured, "nothing has changed since"
+    made._slow_at = now - 60
+    assert made._to_be_measured
+
+
 def test_kafka_is_up_until_two_sessions_of_silence_have_passed() -> None:
     """Also before the first heartbeat: the broker has answered a moment before."""
     made = pulse(idle_for=1, recovered=True)

@@ -49,6 +49,8 @@ def test_an_unknown_name_stops_the_start_and_suggests_the_right_one(monkeypatch:
         ("HCP_CLOCK", "sun"),
         ("HCP_CLICKHOUSE_URL", "mysql://x"),
         ("HCP_KAFKA_BOOTSTRAP", "nowhere"),
+        ("HCP_KAFKA_BOOTSTRAP", "host:9092,host:65536"),
+        ("HCP_KAFKA_BOOTSTRAP", "host:0"),
         ("HCP_CLICKHOUSE_URL", "chdb://relative/folder"),
         ("HCP_CLICKHOUSE_URL", "chdb://"),
         ("HCP_HTTP_HOST", ""),
