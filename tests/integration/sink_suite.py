@@ -320,6 +320,7 @@ class SinkSuite:
         cases = (
             {"case_id": "c1", "opened_at": START, **new},
             {"case_id": "c2", "opened_at": START - timedelta(1), **old},
+            {"case_id": "c3", "opened_at": START + timedelta(1)},  # by a service whose record names none
         )
         sink.insert("reviews", rows("reviews", *facts))
         sink.insert("cases", rows("cases", *(each | {"department_id": "D1"} for each in cases)))
