@@ -327,6 +327,12 @@ class SinkSuite:
         assert [row["hall_name"] for row in self.view(sink, "bi_recurrence")] == ["政务中心"]
         assert {row["department_name"] for row in self.view(sink, "bi_timeliness")} == {"乙局"}
 
+    def test_many_bad_reviews_of_one_hall_and_category_are_no_burden(self, sink: Sink) -> None:
+        where = {"hall_id": "H1", "categories": ["slow"]}
+        facts = (fact(number, START + timedelta(minutes=number), **where) for number in range(20_000))
+        sink.insert("reviews", rows("reviews", *facts))
+        assert [(row["bad"], row["recurrences"]) for row in self.view(sink, "bi_recurrence")] == [(20_000, 19_999)]
+
     def test_no_hall_is_no_hall_and_nothing_decided_is_0(self, sink: Sink) -> None:
         sink.insert("reviews", rows("reviews", fact(1, START, categories=["slow"])))
         sink.insert("cases", rows("cases", {"case_id": "c1", "state": "dismissed"}))
