@@ -114,7 +114,7 @@ def fill(sink: Sink) -> None:
     """A few records of everything the dashboards show, of places that were renamed, and of the days around the year."""
     place = {"department_id": "D01", "department_name": "社区事务", "hall_id": "H01", "hall_name": "石化"}
     more = {"categories": ["queue"], "window_id": "W1", "staff_id": "S1"}
-    facts = [fact(n, START + timedelta(days=n), **place, **more) for n in range(4)]
+    facts = [fact(n, START + timedelta(days=n), three_match=int(n > 0), **place, **more) for n in range(4)]
     facts.append(fact(4, START, channel="web"))  # online: no window to be matched
     around = [datetime(2025, 12, 31, 23, 59, tzinfo=ZONE), datetime(2027, 1, 1, tzinfo=ZONE)]
     facts += [fact(5 + n, at, **place, **more) for n, at in enumerate(around)]
@@ -153,6 +153,8 @@ def expect_answers(sink: Sink) -> None:
     for title in ("部门 Departments", "大厅 Halls"):
         ((_, name, reviews, *_),) = sink.query(substitute(named[title], "'D01'")).rows
         assert (name, reviews) == ("乙", 4), title
+    ((matched,),) = sink.query(substitute(named["三对应率 Three-match rate"], None)).rows
+    assert matched == 0.75, "of the reviews from halls, as on the board"
     assert sum(total for _, total in sink.query(substitute(named["原因 Causes of bad reviews"], "'D01'")).rows) == 4
     assert sink.query(substitute(named["超期 Overdue"], "'D02'")).rows[0][0] == 0
     assert sink.query(substitute(named["未办结 Open cases"], None)).rows[0][0] == 4
