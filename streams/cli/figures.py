@@ -194,8 +194,9 @@ def _standing(cases: Iterable[Row]) -> list[Row]:
 
 def _newest(cases: Iterable[Row], what: str) -> str:
     """The name it had last, or else its id."""
-    last = max(cases, key=lambda case: str(case["opened_at"]))
-    return str(last[f"{what}_name"] or last[f"{what}_id"] or "")
+    name = f"{what}_name"
+    last = max(cases, key=lambda case: (case[name] is not None, str(case["opened_at"])))
+    return str(last[name] or last[f"{what}_id"] or "")
 
 
 def _print_halls(console: Console, figures: Figures) -> None:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from sinks import open_sink
 from sinks.base import Sink
 from sinks.schema import migrate
 from tests.deploy.tools import DASHBOARDS, DEPLOY, dashboards, panels
-from tests.integration.sink_suite import START, cell, fact, rows
+from tests.integration.sink_suite import START, ZONE, cell, fact, rows
 from tests.services.clickhouse import ClickHouse, binary, start_clickhouse
 
 PROMETHEUS, CLICKHOUSE = "prometheus", "grafana-clickhouse-datasource"
@@ -97,13 +97,12 @@ def test_sql_reads_the_views_of_the_contract_and_is_plain(title: str, sql: str) 
     assert tables and tables <= VIEWS
     for word in (" OVER ", "WITH ", "toStartOfInterval", "$__timeInterval", "DateTime64"):
         assert word not in sql, f"{word} is not for every server"
+    assert "$__dateFilter" not in sql, "its days are those of Grafana's machine, in a container UTC"
 
 
 def substitute(sql: str, departments: str | None) -> str:
-    """What Grafana would send; `departments` None is All."""
-    first, last = "2026-01-01", "2026-12-31"
-    sql = re.sub(r"\$__dateFilter\((\w+)\)", rf"\1 >= toDate('{first}') AND \1 <= toDate('{last}')", sql)
-    sql = sql.replace("$__fromTime", "toDateTime(1767196800)").replace("$__toTime", "toDateTime(1798646400)")
+    """What Grafana would send of the district's year 2026; `departments` None is All."""
+    sql = sql.replace("$__fromTime", "toDateTime(1767196800)").replace("$__toTime", "toDateTime(1798732799)")
     condition = r"\1" if departments else "1=1"
     sql = re.sub(r"\$__conditionalAll\((\w+ IN \([^)]*\)), \$department\)", condition, sql)
     sql = sql.replace("${department:singlequote}", departments or "")
@@ -112,11 +111,13 @@ def substitute(sql: str, departments: str | None) -> str:
 
 
 def fill(sink: Sink) -> None:
-    """A few records of everything the dashboards show."""
+    """A few records of everything the dashboards show, of places that were renamed, and of the days around the year."""
     place = {"department_id": "D01", "department_name": "社区事务", "hall_id": "H01", "hall_name": "石化"}
     more = {"categories": ["queue"], "window_id": "W1", "staff_id": "S1"}
-    facts = [fact(n, START + timedelta(days=n), **place, **more) for n in range(4)]
+    facts = [fact(n, START + timedelta(days=n), three_match=int(n > 0), **place, **more) for n in range(4)]
     facts.append(fact(4, START, channel="web"))  # online: no window to be matched
+    around = [datetime(2025, 12, 31, 23, 59, tzinfo=ZONE), datetime(2027, 1, 1, tzinfo=ZONE)]
+    facts += [fact(5 + n, at, **place, **more) for n, at in enumerate(around)]
     sink.insert("reviews", rows("reviews", *facts))
     members = (
         ("district", "all"),
@@ -126,12 +127,12 @@ def fill(sink: Sink) -> None:
         ("channel", "qr"),
         ("category", "queue"),
     )
+    days = [*(START.date() + timedelta(days=n) for n in range(4)), *(at.date() for at in around)]
+    names = ["甲", "甲", "乙", "", "丙", "丙"]  # 乙 is the newest of the year, and not the last by its sign
     cells = [
-        cell(
-            dimension=name, member_id=member, member_name=member, day=START.date() + timedelta(days=n), reviews=1, bad=1
-        )
-        for name, member in members
-        for n in range(4)
+        cell(dimension=dimension, member_id=member, member_name=name, day=day, reviews=1, bad=1)
+        for dimension, member in members
+        for day, name in zip(days, names, strict=True)
     ]
     sink.insert("daily_cells", rows("daily_cells", *cells))
     times = {"opened_at": START, "callback_due": START, "rectify_due": START, "occurred_at": START, "channel": "qr"}
@@ -149,6 +150,12 @@ def expect_answers(sink: Sink) -> None:
     named = dict(queries())
     numbers = {t: sink.query(substitute(named[t], "'D01'")).rows[0][0] for t in named if t.endswith("Bad reviews")}
     assert numbers == {"差评 Bad reviews": 4}
+    for title in ("部门 Departments", "大厅 Halls"):
+        ((_, name, reviews, *_),) = sink.query(substitute(named[title], "'D01'")).rows
+        assert (name, reviews) == ("乙", 4), title
+    ((matched,),) = sink.query(substitute(named["三对应率 Three-match rate"], None)).rows
+    assert matched == 0.75, "of the reviews from halls, as on the board"
+    assert sum(total for _, total in sink.query(substitute(named["原因 Causes of bad reviews"], "'D01'")).rows) == 4
     assert sink.query(substitute(named["超期 Overdue"], "'D02'")).rows[0][0] == 0
     assert sink.query(substitute(named["未办结 Open cases"], None)).rows[0][0] == 4
     assert [window for window, *_ in sink.query(substitute(named["未对应 Unmatched reviews"], None)).rows] == ["W1"]

@@ -320,11 +320,33 @@ class SinkSuite:
         cases = (
             {"case_id": "c1", "opened_at": START, **new},
             {"case_id": "c2", "opened_at": START - timedelta(1), **old},
+            {"case_id": "c3", "opened_at": START + timedelta(1)},  # by a service whose record names none
         )
         sink.insert("reviews", rows("reviews", *facts))
         sink.insert("cases", rows("cases", *(each | {"department_id": "D1"} for each in cases)))
         assert [row["hall_name"] for row in self.view(sink, "bi_recurrence")] == ["政务中心"]
         assert {row["department_name"] for row in self.view(sink, "bi_timeliness")} == {"乙局"}
+
+    def test_many_bad_reviews_of_one_hall_and_category_are_no_burden(self, sink: Sink) -> None:
+        where = {"hall_id": "H1", "categories": ["slow"]}
+        facts = (fact(number, START + timedelta(minutes=number), **where) for number in range(20_000))
+        sink.insert("reviews", rows("reviews", *facts))
+        assert [(row["bad"], row["recurrences"]) for row in self.view(sink, "bi_recurrence")] == [(20_000, 19_999)]
+
+    def test_many_bad_reviews_of_one_person_are_no_burden(self, sink: Sink) -> None:
+        def case(name: str, staff_id: str, occurred: int, rectified: int) -> dict[str, Any]:
+            times = {
+                "occurred_at": START + timedelta(minutes=occurred),
+                "rectified_at": START + timedelta(minutes=rectified),
+            }
+            return {"case_id": name, "staff_id": staff_id, "categories": ["slow"]} | times
+
+        cases = [case(f"c{number}", "S1", number, number + 1) for number in range(10_000)]
+        # Rectified before it occurred: its own review is no relapse, another one is.
+        cases += [case("alone", "S2", 2, 1), case("before", "S3", 2, 1), case("behind", "S3", 3, 4)]
+        sink.insert("cases", rows("cases", *cases))
+        found = {row["case_id"]: row["relapsed"] for row in self.view(sink, "bi_cases")}
+        assert {name for name, again in found.items() if not again} == {"c9998", "c9999", "alone", "behind"}
 
     def test_no_hall_is_no_hall_and_nothing_decided_is_0(self, sink: Sink) -> None:
         sink.insert("reviews", rows("reviews", fact(1, START, categories=["slow"])))

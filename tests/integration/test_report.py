@@ -199,6 +199,7 @@ def test_departments_are_told_and_those_beyond_a_page_are_added_up(empty: House)
     ]
     untrue = {"state": "dismissed", "callback_on_time": 0}
     more = [{"case_id": f"u{number}", "department_id": "D16", "department_name": "[新]局"} | untrue for number in "12"]
+    more[0] |= {"department_name": None, "opened_at": at("2026-05-05T10:00:00")}
     more += [{"case_id": f"v{number}", "department_id": "D98"} | untrue for number in "123"]
     once = {"case_id": "twice", "department_id": "D16", "department_name": "[新]局", "callback_on_time": 0}
     insert_cases(empty, *cases, *more, once | {"opened_at": at("2026-05-04T10:00:00")}, {"case_id": "nowhere"})

@@ -11,7 +11,8 @@ FROM
     SELECT
       place, category, argMax(hall, micros) AS name,
       arraySort(groupArray(micros)) AS times,
-      arrayMap((t, i) -> if(i > 1 AND t - times[i - 1] <= {window_days} * 86400000000, 1, 0), times, arrayEnumerate(times)) AS agains
+      arrayPushFront(arrayPopBack(times), -({window_days} + 1) * 86400000000) AS befores,  -- the first has none near enough
+      arrayMap((t, before) -> t - before <= {window_days} * 86400000000, times, befores) AS agains
     FROM
     (
       SELECT

@@ -8,7 +8,7 @@ FROM
   SELECT
     toStartOfMonth(opened_at) AS month,
     ifNull(cases.department_id, '') AS department_id,
-    argMax(ifNull(department_name, ''), opened_at) AS name,
+    ifNull(argMax(department_name, opened_at), '') AS name,
     count() AS n,
     countIf(state = 'dismissed') AS nd,
     countIf(state != 'dismissed' AND ifNull(callback_on_time, 0) = 1) AS called,
