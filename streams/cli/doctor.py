@@ -14,7 +14,7 @@ from sinks import open_sink
 from sinks.base import SinkInUse
 from sinks.schema import check_schema
 from streams.cli.common import load_settings
-from streams.errors import HaochapingError
+from streams.errors import START_ANEW, HaochapingError
 from streams.runtime.admin import (
     admin_client,
     broker_error,
@@ -156,7 +156,7 @@ def _lag(progress: Sequence[tuple[int, int]], same: bool, *, idle: bool) -> str:
     if not same and any(committed > end for committed, end in progress):
         raise HaochapingError(
             "the topic ends before the offsets the workers have committed: it was deleted and made anew, and the "
-            "memories belong to the old one. Restore it, or start anew under another HCP_TOPIC_PREFIX"
+            f"memories belong to the old one. Restore it, or {START_ANEW}"
         )
     waiting = sum(max(0, end - committed) for committed, end in progress)
     if waiting and idle:

@@ -16,7 +16,7 @@ from aiokafka.errors import IncompatibleBrokerVersion
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
 
-from streams.errors import HaochapingError
+from streams.errors import START_ANEW, HaochapingError
 from streams.runtime.producer import Outbox
 from streams.runtime.replay import read_to_end, start_consumer
 from streams.settings import Settings
@@ -163,7 +163,7 @@ def check_ids(known: Mapping[str, str], found: Mapping[str, str]) -> None:
             raise HaochapingError(
                 f"the topic {name} was deleted and made anew (its id was {known[name]} and is {topic_id}): what the "
                 "workers remember belongs to the old one, and records of the new one would be passed over. Restore "
-                "it, or start anew under another HCP_TOPIC_PREFIX and publish everything again"
+                f"it, or {START_ANEW}"
             )
 
 

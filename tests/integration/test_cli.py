@@ -449,6 +449,7 @@ def test_a_worker_refuses_topics_that_cannot_work_together(new_house: Make) -> N
     make_topics(house, {"reviews.enriched": 5, "haochaping-aggregate-changelog": 3})
     said = failure(house, "worker", HCP_HTTP_PORT="0")
     assert "5 partitions" in said and "has 3" in said and "HCP_TOPIC_PREFIX" in said
+    assert "HCP_CLICKHOUSE_URL" in said  # rows of the new topics would lose against those of the old ones
 
 
 def test_two_workers_cannot_share_a_port_or_a_database_folder(new_house: Make) -> None:

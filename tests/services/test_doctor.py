@@ -52,6 +52,7 @@ def test_a_topic_made_anew_is_refused_by_worker_and_doctor(new_house: Make, topi
     assert refused.returncode == 1
     assert f"{house.prefix}{topic} was deleted and made anew" in refused.stderr
     assert "HCP_TOPIC_PREFIX" in refused.stderr
+    assert "HCP_CLICKHOUSE_URL" in refused.stderr
     found = house.command("doctor")
     assert found.returncode == 1
     assert f"FAIL  topics: the topic {house.prefix}{topic} was deleted and made anew" in found.stdout
