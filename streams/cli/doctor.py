@@ -23,7 +23,7 @@ from streams.runtime.admin import (
     not_compacted,
     stamped_by_publishers,
 )
-from streams.runtime.identity import bound_topics, check_ids, remembered_ids, topic_ids
+from streams.runtime.identity import bound_topics, check_ids, remembered_ids, sizes, topic_ids
 from streams.runtime.replay import start_consumer
 from streams.settings import PREFIX, Settings
 from streams.topics import Topics
@@ -76,7 +76,7 @@ async def _kafka(settings: Settings) -> int:
             running = await _told(members(admin, settings.group))
             stamped = await _told(stamped_by_publishers(admin, Topics.of(settings)))
         known = await remembered_ids(settings, counts[Topics.of(settings).identity.name])
-        check_ids(known, ids)
+        check_ids(known, ids | sizes(Topics.of(settings), counts))
         if losing:
             raise HaochapingError(
                 f"{', '.join(losing)}: Kafka deletes old records, and with them what workers remember; set "
