@@ -10,7 +10,7 @@ from typing import Any
 import faust
 
 from sinks.base import SinkUnavailable
-from sinks.schema import check_schema, migrate
+from sinks.schema import EMPTY, check_schema, is_empty, migrate
 from streams.agents.aggregate import Aggregate
 from streams.agents.aggregate_memory import AggregateMemory
 from streams.agents.base import Agent, StatefulAgent, TimedAgent
@@ -270,9 +270,11 @@ class Worker:
             await self.sink.read(
                 lambda sink: migrate(sink, zone=settings.timezone, repeat_window_days=settings.repeat_window_days)
             )
-            return
         try:
-            await self.sink.read(check_schema)
+            if not settings.sink_url.startswith("chdb:"):
+                await self.sink.read(check_schema)
+            if established and await self.sink.read(is_empty):
+                log.warning("%s", EMPTY)
         except SinkUnavailable as exc:
             if not established:
                 raise

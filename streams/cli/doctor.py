@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from sinks import open_sink
 from sinks.base import SinkInUse
-from sinks.schema import check_schema
+from sinks.schema import EMPTY, check_schema, is_empty
 from streams.cli.common import load_settings
 from streams.errors import START_ANEW, HaochapingError
 from streams.runtime.admin import (
@@ -192,6 +192,8 @@ def _clickhouse(settings: Settings) -> int:
                     f"facts and aggregates differ on {len(rows)} days, first {rows[0][0]}: while reviews are coming "
                     "in that is normal; in a quiet pipeline see docs/runbook.md"
                 )
+            if is_empty(sink):
+                typer.echo(f"-     {EMPTY}")
             return "facts and aggregates agree on every day"
 
         problems = _try("schema", schema)
