@@ -10,7 +10,7 @@ from typing import Any
 import faust
 
 from sinks.base import SinkUnavailable
-from sinks.schema import check_schema, migrate
+from sinks.schema import EMPTY, check_schema, is_empty, migrate
 from streams.agents.aggregate import Aggregate
 from streams.agents.aggregate_memory import AggregateMemory
 from streams.agents.base import Agent, StatefulAgent, TimedAgent
@@ -33,7 +33,7 @@ from streams.runtime.baton import Baton
 from streams.runtime.checkpoint import Checkpoint
 from streams.runtime.chunks import MAX_CHUNK, Chunk
 from streams.runtime.clock import Clock, EventClock, WallClock
-from streams.runtime.identity import bound_topics, check_ids, remember_ids, remembered_ids, topic_ids
+from streams.runtime.identity import bound_topics, check_ids, remember_ids, remembered_ids, sizes, topic_ids
 from streams.runtime.memory import Memories, Memory, recover
 from streams.runtime.producer import BatchProducer, Outbox
 from streams.runtime.pulse import Pulse
@@ -236,7 +236,8 @@ class Worker:
             for name in await create_topics(admin, self.settings):
                 log.info("created topic %s", name)
             self.partitions: Mapping[str, int] = await check_topics(admin, self.settings)
-            self._ids = await topic_ids(admin, bound_topics(self.topics))
+            ids = await topic_ids(admin, bound_topics(self.topics))
+        self._ids = ids | sizes(self.topics, self.partitions)
 
     def _make_folder(self) -> None:
         folder = self.settings.data_dir
@@ -246,7 +247,7 @@ class Worker:
             raise HaochapingError(f"the folder {folder} cannot be used ({exc.strerror}): set HCP_DATA_DIR") from exc
 
     async def _known_ids(self) -> Mapping[str, str]:
-        """The topics that workers before us worked on; refuses to work where one of them was made anew."""
+        """The topics that workers before us worked on; refuses to work where one of them is no longer the same."""
         known = await remembered_ids(self.settings, self.partitions[self.topics.identity.name])
         check_ids(known, self._ids)
         return known
@@ -269,9 +270,11 @@ class Worker:
             await self.sink.read(
                 lambda sink: migrate(sink, zone=settings.timezone, repeat_window_days=settings.repeat_window_days)
             )
-            return
         try:
-            await self.sink.read(check_schema)
+            if not settings.sink_url.startswith("chdb:"):
+                await self.sink.read(check_schema)
+            if established and await self.sink.read(is_empty):
+                log.warning("%s", EMPTY)
         except SinkUnavailable as exc:
             if not established:
                 raise

@@ -59,6 +59,18 @@ def check_schema(sink: Sink) -> None:
         )
 
 
+def is_empty(sink: Sink) -> bool:
+    """Whether the database, whose schema is there, holds no review."""
+    return not sink.query("SELECT review_id FROM reviews LIMIT 1").rows
+
+
+#: What to tell whoever has such a one.
+EMPTY = (
+    "ClickHouse holds no review: if workers have processed some before, it is new, or not the one they wrote to; "
+    "unless that was just done, stop them all and run `haochaping rewind` (docs/operations.md, ClickHouse lost)"
+)
+
+
 def migrate(sink: Sink, *, zone: str, repeat_window_days: int) -> list[str]:
     """Bring the database up to date; returns what was done, a line each. Views are made anew every time.
 

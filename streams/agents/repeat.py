@@ -5,7 +5,7 @@ late dismissals and repetition change nothing in the end (rules/repeats.py, rule
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -28,6 +28,9 @@ from streams.runtime.producer import Message, Outbox
 from streams.schemas.alert import Alert
 from streams.settings import Settings
 from streams.topics import Topics
+
+#: Kinds of groups whose alerts are about one review, and of those alerts.
+_ABOUT_ONE = {"staff": "repeat_staff", "hall": "repeat_category"}
 
 _INCIDENT = b"i"
 _TO_INCIDENT = TypeAdapter(Incident)
@@ -88,6 +91,8 @@ class RepeatMemory:
         self.book = AlertBook()
         self.newest = self.expired_at = BEGINNING
         self.unsaid: defaultdict[str, set[int]] = defaultdict(set)  # group: weeks whose alert may be lost
+        #: Group: reviews whose alert may be lost, or was announced under other settings.
+        self.doubtful: defaultdict[str, set[str]] = defaultdict(set)
 
     def __len__(self) -> int:
         return sum(map(len, self.groups.values()))
@@ -110,6 +115,11 @@ class RepeatMemory:
         if taken in (Taken.NEW, Taken.OF_ITSELF):
             self.newest = max(self.newest, incident.occurred_at)
         return taken
+
+    def doubt(self, alert: Alert) -> None:
+        """Have the next tick look at an alert about one review, and say again what follows."""
+        place = f"staff|{alert.staff_id}" if alert.kind == "repeat_staff" else f"hall|{alert.hall_id}|{alert.category}"
+        self.doubtful[place].add(alert.case_id or "")
 
     def expire(self, now: datetime, keep: timedelta) -> list[Message]:
         """Once a day of the incidents' time, forget what is older than `keep`; returns what deletes it.
@@ -166,8 +176,18 @@ class Repeat:
         self._metrics = metrics
 
     def recovered(self, partition: int) -> None:
-        """The book says what was announced; the groups say what follows."""
-        self._clock.observe(self.memories[partition].newest)
+        """The book says what was announced; the groups say what follows.
+
+        What fires by another window or minimum is looked at anew: the end of an alert that no longer follows would
+        never be derived.
+        """
+        memory = self.memories[partition]
+        self._clock.observe(memory.newest)
+        firing = memory.book.firing
+        for alert in (*firing["repeat_staff"].values(), *firing["repeat_category"].values()):
+            few = alert.kind == "repeat_category" and alert.count < self._minimum
+            if few or alert.window_days != self._window.days:
+                memory.doubt(alert)
 
     def process(self, chunk: Chunk, out: Outbox) -> None:
         """Put incidents into their groups; announce what changes for each group touched."""
@@ -224,32 +244,42 @@ class Repeat:
         """
         about = memory.book.about(group)
         derived = self._derive(group, memory.groups[group].history, changed, weeks)
-        now = self._clock.now()
-        if group.startswith("trend|"):
-            derived += self._vanished(about.values(), {alert.alert_id for alert in derived}, weeks, now, again=again)
+        now, follows = self._clock.now(), {alert.alert_id for alert in derived}
+        reached = self._reached(group, about, weeks, changed)
+        derived += self._vanished((alert for alert in reached if alert.alert_id not in follows), now, again=again)
         known = {alert.alert_id for alert in derived if alert.alert_id in about}
         alerts = memory.book.announce(group, derived, now, version, again=again)
         self._announcer.give(alerts, known, out)
         return alerts
 
-    def _vanished(
-        self, about: Iterable[Alert], derived: set[str], weeks: set[int], now: datetime, *, again: bool
+    def _reached(
+        self, group: str, about: Mapping[str, Alert], weeks: set[int], changed: list[Changed]
     ) -> Iterator[Alert]:
-        """Trends that were announced on half of the records and do not follow from all of them.
+        """What was announced of a group in these weeks, or of these reviews themselves."""
+        kind, place = group.split("|", 1)
+        if kind == "trend":
+            yield from (alert for alert in about.values() if week_of(alert.raised_at, self._zone) in weeks)
+            return
+        about_place = f"{_ABOUT_ONE[kind]}:{place.replace('|', ':')}"
+        ids = (f"{about_place}:{incident.review_id}" for incident, _ in changed)
+        yield from (about[alert_id] for alert_id in ids if alert_id in about)
 
-        The other kinds only ever change. What was said of one that vanished is said `again` like everything else: a
-        worker may have died before the sink had it.
+    def _vanished(self, gone: Iterable[Alert], now: datetime, *, again: bool) -> Iterator[Alert]:
+        """Alerts that were announced and no longer follow.
+
+        A trend may have been announced on half of the records; any other follows until the window or the minimum is
+        changed. What was said of one that vanished is said `again` like everything else: a worker may have died before
+        the sink had it.
         """
-        for alert in about:
-            if alert.alert_id in derived or week_of(alert.raised_at, self._zone) not in weeks:
-                continue
-            if alert.resolution != "revised":
+        for alert in gone:
+            said = alert.resolution == "revised" if alert.kind == "trend" else alert.state == "resolved"
+            if not said:
                 yield replace(alert, state="resolved", resolution="revised", resolved_at=alert.resolved_at or now)
             elif again:
                 yield alert
 
     def tick(self, now: datetime, out: Outbox) -> Announced:
-        """A trend is over when its week is.
+        """A trend is over when its week is; what was in doubt when partitions came is looked at.
 
         Time ends here only what was announced before, so a worker that comes after knows what it has to end, and ends
         it anew.
@@ -267,6 +297,11 @@ class Repeat:
                 # A change outdoes the version it follows.
                 for alert in self._look(memory, group, 0, out, weeks, [], again=group in unsaid):
                     announced.alerts.append((partition, group, alert))
+            doubtful, memory.doubtful = memory.doubtful, defaultdict(set)
+            for group, reviews in doubtful.items():
+                changed = [(each, timedelta()) for each in memory.groups[group].history if each.review_id in reviews]
+                for alert in self._look(memory, group, 0, out, set(), changed, again=True):
+                    announced.alerts.append((partition, group, alert))
         self._announcer.sink([alert for _, _, alert in announced.alerts], out)
         return announced
 
@@ -283,7 +318,10 @@ class Repeat:
     def retract(self, announced: Announced) -> None:
         """The announcements of a tick may be lost: make them again."""
         for partition, group, alert in announced.standing(self.memories):
-            self.memories[partition].unsaid[group].add(week_of(alert.raised_at, self._zone))
+            if alert.kind == "trend":
+                self.memories[partition].unsaid[group].add(week_of(alert.raised_at, self._zone))
+            else:
+                self.memories[partition].doubt(alert)
 
     def measure(self) -> None:
         """Alerts firing; for repeat_staff one series each."""

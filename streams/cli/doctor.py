@@ -12,9 +12,9 @@ from aiokafka.errors import KafkaError
 
 from sinks import open_sink
 from sinks.base import SinkInUse
-from sinks.schema import check_schema
+from sinks.schema import EMPTY, check_schema, is_empty
 from streams.cli.common import load_settings
-from streams.errors import HaochapingError
+from streams.errors import START_ANEW, HaochapingError
 from streams.runtime.admin import (
     admin_client,
     broker_error,
@@ -23,7 +23,7 @@ from streams.runtime.admin import (
     not_compacted,
     stamped_by_publishers,
 )
-from streams.runtime.identity import bound_topics, check_ids, remembered_ids, topic_ids
+from streams.runtime.identity import bound_topics, check_ids, remembered_ids, sizes, topic_ids
 from streams.runtime.replay import start_consumer
 from streams.settings import PREFIX, Settings
 from streams.topics import Topics
@@ -76,7 +76,7 @@ async def _kafka(settings: Settings) -> int:
             running = await _told(members(admin, settings.group))
             stamped = await _told(stamped_by_publishers(admin, Topics.of(settings)))
         known = await remembered_ids(settings, counts[Topics.of(settings).identity.name])
-        check_ids(known, ids)
+        check_ids(known, ids | sizes(Topics.of(settings), counts))
         if losing:
             raise HaochapingError(
                 f"{', '.join(losing)}: Kafka deletes old records, and with them what workers remember; set "
@@ -156,7 +156,7 @@ def _lag(progress: Sequence[tuple[int, int]], same: bool, *, idle: bool) -> str:
     if not same and any(committed > end for committed, end in progress):
         raise HaochapingError(
             "the topic ends before the offsets the workers have committed: it was deleted and made anew, and the "
-            "memories belong to the old one. Restore it, or start anew under another HCP_TOPIC_PREFIX"
+            f"memories belong to the old one. Restore it, or {START_ANEW}"
         )
     waiting = sum(max(0, end - committed) for committed, end in progress)
     if waiting and idle:
@@ -192,6 +192,8 @@ def _clickhouse(settings: Settings) -> int:
                     f"facts and aggregates differ on {len(rows)} days, first {rows[0][0]}: while reviews are coming "
                     "in that is normal; in a quiet pipeline see docs/runbook.md"
                 )
+            if is_empty(sink):
+                typer.echo(f"-     {EMPTY}")
             return "facts and aggregates agree on every day"
 
         problems = _try("schema", schema)

@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from streams.errors import HaochapingError
+from streams.errors import START_ANEW, HaochapingError
 from streams.runtime.access import kafka_access
 from streams.settings import Settings
 from streams.topics import Topics
@@ -132,6 +132,6 @@ async def check_topics(admin: AIOKafkaAdminClient, settings: Settings) -> dict[s
             raise HaochapingError(
                 f"{topic.keyed_with} has {counts[topic.keyed_with]} partitions but {topic.name}, its memory, has "
                 f"{counts[topic.name]}: keys would meet the wrong memory. Kafka takes no partition away: "
-                "start anew under another HCP_TOPIC_PREFIX"
+                f"{START_ANEW}"
             )
     return counts

@@ -3,7 +3,9 @@
 A topic that was deleted and made anew starts again at offset 0. Memories are fenced by offsets, so they would take its
 first records for old ones and pass them over in silence. Kafka deletes a topic's committed offsets with it, so those
 tell nothing. But it gives every topic an id of its own (KIP-516), and the ids of all topics that memories hang on are
-kept in an internal compacted topic. aiokafka 0.14 speaks Metadata up to version 5, ids came with 10: hence the code.
+kept in an internal compacted topic. So are the partition counts of topics with a memory: with more of them a key's
+records would meet the memory of others. aiokafka 0.14 speaks Metadata up to version 5, ids came with 10: hence the
+code.
 """
 
 import uuid
@@ -16,7 +18,7 @@ from aiokafka.errors import IncompatibleBrokerVersion
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
 
-from streams.errors import HaochapingError
+from streams.errors import START_ANEW, HaochapingError
 from streams.runtime.producer import Outbox
 from streams.runtime.replay import read_to_end, start_consumer
 from streams.settings import Settings
@@ -152,22 +154,33 @@ async def remembered_ids(settings: Settings, partitions: int) -> dict[str, str]:
         await consumer.stop()
 
 
+def sizes(topics: Topics, counts: Mapping[str, int]) -> dict[str, str]:
+    """The partition count of each topic with a memory, under a key that is no topic's name."""
+    return {f"{topic.keyed_with} partitions": str(counts[topic.keyed_with]) for topic in topics if topic.keyed_with}
+
+
 def check_ids(known: Mapping[str, str], found: Mapping[str, str]) -> None:
-    """Compare what is with what the memories were built from.
+    """Compare what is, ids and sizes, with what the memories were built from.
 
     Raises:
-        HaochapingError: a topic was deleted and made anew.
+        HaochapingError: a topic was deleted and made anew, or was given more partitions.
     """
     for name, topic_id in found.items():
+        topic, _, size = name.partition(" ")
+        if size and known.get(name, topic_id) != topic_id:
+            raise HaochapingError(
+                f"the topic {topic} has {topic_id} partitions and had {known[name]} when the workers' memory was made: "
+                f"keys would meet the wrong memory, and count again. Kafka takes no partition away: {START_ANEW}"
+            )
         if known.get(name, topic_id) != topic_id:
             raise HaochapingError(
                 f"the topic {name} was deleted and made anew (its id was {known[name]} and is {topic_id}): what the "
                 "workers remember belongs to the old one, and records of the new one would be passed over. Restore "
-                "it, or start anew under another HCP_TOPIC_PREFIX and publish everything again"
+                f"it, or {START_ANEW}"
             )
 
 
 def remember_ids(topic: str, known: Mapping[str, str], found: Mapping[str, str], out: Outbox) -> None:
-    """Write down the ids that are new."""
+    """Write down the ids and sizes that are new."""
     for name in found.keys() - known.keys():
         out.produce(topic, name.encode(), found[name].encode())

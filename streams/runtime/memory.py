@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from aiokafka import TopicPartition
 
+from streams.errors import HaochapingError
 from streams.runtime.replay import read_to_end, start_consumer
 from streams.settings import Settings
 
@@ -67,6 +68,23 @@ class Memories(Generic[M]):
         return fresh
 
 
+def recall_all(memory: Memory, partition: TopicPartition, records: Sequence[Any]) -> None:
+    """Have a memory take back records of its changelog, as they were fetched from this partition of it.
+
+    Raises:
+        HaochapingError: it cannot read one: a newer version wrote it, before a roll-back or beside us.
+    """
+    for record in records:
+        try:
+            memory.recall(record.key, record.value)
+        except Exception as exc:
+            raise HaochapingError(
+                f"{partition.topic}/{partition.partition}/{record.offset}, of what the workers remember, cannot be "
+                f"read by this version of haochaping ({type(exc).__name__}): run the newest that has worked on these "
+                "topics (docs/operations.md, Upgrade and roll back)"
+            ) from exc
+
+
 async def recover(
     settings: Settings,
     wanted: dict[tuple[str, int], Memory],
@@ -78,7 +96,8 @@ async def recover(
     `progress` is called whenever some came. `known` has the offsets up to which a memory knows its changelog already.
 
     Raises:
-        HaochapingError: no broker answers, or one gives nothing for HCP_STALL_TIMEOUT seconds though it has more.
+        HaochapingError: no broker answers, or one gives nothing for HCP_STALL_TIMEOUT seconds though it has more; or
+            a record cannot be read.
     """
     if not wanted:
         return 0
@@ -90,9 +109,7 @@ async def recover(
     )
 
     def recall(partition: TopicPartition, batch: Sequence[Any]) -> None:
-        memory = wanted[partition.topic, partition.partition]
-        for record in batch:
-            memory.recall(record.key, record.value)
+        recall_all(wanted[partition.topic, partition.partition], partition, batch)
         progress()
 
     try:

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams.runtime.access import kafka_access
-from streams.runtime.memory import Memory
+from streams.runtime.memory import Memory, recall_all
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -86,6 +86,5 @@ class Standbys:
                 copy = self._copies.get((partition.topic, partition.partition))
                 if copy is None or self._changed.is_set():
                     break  # what we stand by for has changed meanwhile: all of it is read again from where copies are
-                for record in records:
-                    copy[0].recall(record.key, record.value)
+                recall_all(copy[0], partition, records)
                 self._copies[partition.topic, partition.partition] = copy[0], records[-1].offset + 1

@@ -451,6 +451,27 @@ def test_a_worker_refuses_topics_that_cannot_work_together(new_house: Make) -> N
     make_topics(house, {"reviews.enriched": 5, "haochaping-aggregate-changelog": 3})
     said = failure(house, "worker", HCP_HTTP_PORT="0")
     assert "5 partitions" in said and "has 3" in said and "HCP_TOPIC_PREFIX" in said
+    assert "HCP_CLICKHOUSE_URL" in said  # rows of the new topics would lose against those of the old ones
+
+
+def test_a_database_that_is_new_where_workers_have_worked_is_told_of(new_house: Make) -> None:
+    """It is a wrong folder, or one that was lost: the worker would go on, and most figures be missing in silence."""
+    house = new_house()
+    worker = house.start()
+    house.publish("reviews", [review("r1", "2026-05-12T09:00:00+08:00")])
+    house.settle(worker)
+    assert "rewind" not in worker.said()
+    assert worker.stop() == 0
+    again = house.start()
+    assert "rewind" not in again.said()
+    assert again.stop() == 0
+
+    other = {"HCP_DATA_DIR": str(house.folder / "other")}
+    worker = house.start(**other)
+    assert "ClickHouse holds no review" in worker.said() and "haochaping rewind" in worker.said()
+    assert worker.stop() == 0
+    told = house.command("doctor", **other)
+    assert "-     ClickHouse holds no review" in told.stdout
 
 
 def test_two_workers_cannot_share_a_port_or_a_database_folder(new_house: Make) -> None:

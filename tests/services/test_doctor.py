@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from tests.house import House, until
@@ -52,9 +52,29 @@ def test_a_topic_made_anew_is_refused_by_worker_and_doctor(new_house: Make, topi
     assert refused.returncode == 1
     assert f"{house.prefix}{topic} was deleted and made anew" in refused.stderr
     assert "HCP_TOPIC_PREFIX" in refused.stderr
+    assert "HCP_CLICKHOUSE_URL" in refused.stderr
     found = house.command("doctor")
     assert found.returncode == 1
     assert f"FAIL  topics: the topic {house.prefix}{topic} was deleted and made anew" in found.stdout
+
+
+def test_more_partitions_are_refused_also_where_the_memory_was_given_as_many(new_house: Make) -> None:
+    house = new_house()
+    assert house.start().stop() == 0
+
+    async def grow(*topics: str) -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=house.bootstrap)
+        await admin.start()
+        await admin.create_partitions({house.prefix + topic: NewPartitions(6) for topic in topics})
+        await admin.close()
+
+    asyncio.run(grow("reviews", "cases.events", "reference.windows", "cases", "alerts"))  # no memory hangs on these
+    assert house.start().stop() == 0
+    asyncio.run(grow("haochaping-case-inputs", "haochaping-rectify-changelog"))
+    refused = house.command("worker", HCP_HTTP_PORT="0")
+    assert refused.returncode == 1
+    assert f"{house.prefix}haochaping-case-inputs has 6 partitions and had 4" in refused.stderr
+    assert f"{house.prefix}haochaping-case-inputs has 6 partitions and had 4" in house.command("doctor").stdout
 
 
 def test_doctor_says_what_is_wrong_and_what_to_do(new_house: Make) -> None:

@@ -1,7 +1,16 @@
 """Which memories a worker may go on with when the group shares its partitions out anew (runtime/memory.py)."""
 
+from types import SimpleNamespace
+from zoneinfo import ZoneInfo
+
+import pytest
+from aiokafka import TopicPartition
+
 from streams.agents.aggregate_memory import AggregateMemory
-from streams.runtime.memory import Memories
+from streams.agents.rectify_memory import RectifyMemory
+from streams.agents.repeat import RepeatMemory
+from streams.errors import HaochapingError
+from streams.runtime.memory import Memories, Memory, recall_all
 
 
 def owner_of(*partitions: int) -> tuple[Memories[AggregateMemory], dict[int, AggregateMemory]]:
@@ -34,3 +43,12 @@ def test_a_partition_that_went_and_came_back_is_read_anew() -> None:
     memories, before = owner_of(0)
     assert memories.assign(set(), 6) == {}
     assert memories.assign({0}, 7)[0] is not before[0]
+
+
+@pytest.mark.parametrize(
+    "memory", [AggregateMemory(), RectifyMemory(ZoneInfo("Asia/Shanghai")), RepeatMemory()], ids=lambda each: type(each)
+)
+def test_a_record_of_a_newer_version_is_named_with_what_to_do(memory: Memory) -> None:
+    record = SimpleNamespace(offset=7, key=b"zsomething|new", value=b'{"what": "nobody knew"}')
+    with pytest.raises(HaochapingError, match=r"^changelog/3/7, .* cannot be read by this version .* roll back"):
+        recall_all(memory, TopicPartition("changelog", 3), [record])

@@ -30,10 +30,10 @@ Said = list[tuple[str, str, str | None]]  # alert_id, state, resolution
 class Run:
     """One partition of incidents."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: Any) -> None:
         self.clock = SetClock(WEDNESDAY)
         self.memories = Memories(TOPICS.incidents.name, TOPICS.repeat_changelog.name, RepeatMemory)
-        self.agent = Repeat(TOPICS, self.memories, Settings(), self.clock, Metrics(), lambda *_: None)
+        self.agent = Repeat(TOPICS, self.memories, Settings(**settings), self.clock, Metrics(), lambda *_: None)
         self.changelog: list[Message] = []
         self.offset = 0
 
@@ -57,6 +57,17 @@ class Run:
         self.changelog += out.messages[TOPICS.repeat_changelog.name][0]
         alerts = [orjson.loads(value or b"") for _, value, *_ in out.messages[TOPICS.alerts.name][0]]
         return [(each["alert_id"], each["state"], each["resolution"]) for each in alerts]
+
+    def followed(self, **settings: Any) -> "Run":
+        """The next worker, which has read the changelog and has these settings."""
+        run = Run(**settings)
+        run.changelog, run.offset = list(self.changelog), self.offset
+        memory = run.memories.assign({0}, 1)[0]
+        for key, value in self.compacted():
+            memory.recall(key, value)
+        run.memories.adopt(0, memory)
+        run.agent.recovered(0)
+        return run
 
     def compacted(self) -> list[tuple[bytes, bytes | None]]:
         """The changelog as Kafka keeps it."""
@@ -136,3 +147,41 @@ def test_a_review_that_comes_late_or_is_dismissed_changes_the_alerts_of_those_af
     assert run.process("staff|s1", replace(earlier, dismissed_at=WEDNESDAY)) == [
         ("repeat_staff:s1:r2", "resolved", "dismissed")
     ]
+
+
+def test_an_alert_that_fires_follows_the_settings_of_the_next_start(run: Run) -> None:
+    """Else nothing would ever end one that follows from the old ones alone."""
+    days = 0, 1, 30, 31, 32
+    slow = [
+        replace(queue(number, WEDNESDAY + day * DAY), staff_id="S1", hall_id="H1") for number, day in enumerate(days)
+    ]
+    run.process("staff|S1", *slow)
+    run.process("hall|H1|queue", *slow)
+    run.process("staff|S1", replace(slow[1], closed_at=WEDNESDAY + 5 * DAY))
+    now = WEDNESDAY + 40 * DAY
+
+    assert run.followed().tick(now) == []
+    after = run.followed(repeat_window_days=7, category_repeat_min=4)
+    said = {alert_id: (state, resolution) for alert_id, state, resolution in after.tick(now)}
+    assert said == {
+        "repeat_staff:S1:r2": ("resolved", "revised"),  # r1 is 29 days before
+        "repeat_staff:S1:r3": ("firing", None),
+        "repeat_staff:S1:r4": ("firing", None),
+        "repeat_category:H1:queue:r2": ("resolved", "revised"),
+        "repeat_category:H1:queue:r3": ("resolved", "revised"),
+        "repeat_category:H1:queue:r4": ("resolved", "revised"),
+    }
+    assert after.tick(now) == []
+    assert after.followed(repeat_window_days=7, category_repeat_min=4).tick(now) == []
+    # What was settled stays as it was told, also if its review is heard of again.
+    again = after.process("staff|S1", replace(slow[2], closed_at=now))
+    assert again == []
+
+
+def test_an_alert_looked_at_anew_is_said_again_until_it_is_safe(run: Run) -> None:
+    run.process("staff|S1", *(queue(number, WEDNESDAY + 9 * number * DAY, staff_id="S1") for number in range(2)))
+    after = run.followed(repeat_window_days=7)
+    lost = Outbox(COUNTS)
+    after.agent.retract(after.agent.tick(WEDNESDAY, lost))
+    assert len(lost.messages[TOPICS.alerts.name][0]) == 1
+    assert after.tick(WEDNESDAY) == [("repeat_staff:S1:r1", "resolved", "revised")]
