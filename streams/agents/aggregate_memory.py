@@ -91,12 +91,12 @@ class AggregateMemory:
         named = self._members[dimension][member_id] = (member, name.encode(), name)
         return named
 
-    def learn_names(self, names: Mapping[str, Mapping[str | None, str | None]]) -> None:
+    def learn_names(self, names: Mapping[str, Mapping[str, str]]) -> None:
         """Note the newest name of every member: dimension, member id, name."""
         for dimension, named in names.items():
             members = self._members[dimension]
             for member_id, name in named.items():
-                if member_id and name and members.get(member_id, _NOBODY)[2] != name:
+                if members.get(member_id, _NOBODY)[2] != name:
                     self._name(dimension, member_id, name)
 
     def count(

@@ -49,8 +49,8 @@ class Effects:
     def __init__(self) -> None:
         self.facts: defaultdict[str, list[Any]] = defaultdict(list)  # columns of the table `reviews`
         self.sums: tally.Sums = {}
-        #: Dimension, member id: the newest name, None if the reference has none.
-        self.names: dict[str, dict[str | None, str | None]] = {dimension: {} for dimension, *_ in tally.NAMED}
+        #: Dimension, member id: the newest name. A reference record may name its department by the id alone.
+        self.names: dict[str, dict[str, str]] = {dimension: {} for dimension, *_ in tally.NAMED}
         self._days: list[str] = []
         self._units: list[int] = []
 
@@ -64,7 +64,8 @@ class Effects:
         units = tally.units(columns)
         tally.add_up(days, columns, units, self.sums)
         for dimension, field, name_field in tally.NAMED:
-            self.names[dimension].update(zip(columns[field], columns[name_field], strict=True))
+            members = zip(columns[field], columns[name_field], strict=True)
+            self.names[dimension].update({member_id: name for member_id, name in members if name})
         self._days += days
         self._units += units
         self._add_facts(columns, days, offsets)

@@ -61,6 +61,7 @@ class Run:
     def __init__(self) -> None:
         self.changelog: list[tuple[bytes, bytes | None]] = []
         self.cells: dict[Any, tuple[int, int]] = {}  # key: version, reviews
+        self.names: dict[Any, str] = {}  # key: member's name
         self.facts: dict[str, dict[str, Any]] = {}  # review_id: its row
         self.refused: list[Message] = []
         self.restart()
@@ -90,9 +91,10 @@ class Run:
                     row = dict(zip(columns, values, strict=True))
                     self.facts[row["review_id"]] = row
             else:
-                names = ("day", "dimension", "member_id", "version", "reviews")
-                for day, dimension, member, version, reviews in zip(*(columns[n] for n in names), strict=True):
+                fields = ("day", "dimension", "member_id", "member_name", "version", "reviews")
+                for day, dimension, member, name, version, reviews in zip(*(columns[n] for n in fields), strict=True):
                     key = (day, dimension, member)
+                    self.names[key] = name
                     if version >= self.cells.get(key, (0, 0))[0]:
                         self.cells[key] = (version, reviews)
 
@@ -182,6 +184,14 @@ def test_an_id_that_leads_nowhere_is_unmatched_and_one_that_was_not_given_is_not
         "staff": 0,
         "service": 1,
     }
+
+
+def test_a_department_that_one_review_names_has_its_name_whichever_comes_last() -> None:
+    unnamed = record(1, 4, department_name=None)  # its staff's record has the id alone
+    for records in ([record(0, 0), unnamed], [unnamed, record(2, 0)]):
+        run = Run()
+        run.process(records)
+        assert [name for (_, dimension, _), name in run.names.items() if dimension == "department"] == ["name", "name"]
 
 
 def test_a_conflict_names_what_was_published_however_often_it_is_enriched() -> None:
