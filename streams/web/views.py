@@ -80,8 +80,8 @@ class Answer:
         self.plain_size += len(data)
         self.size = self._file.tell()
 
-    def end(self) -> None:
-        """That was all."""
+    def close(self) -> None:
+        """That was all, or all that is wanted."""
         self._gzip.close()
         self.size = self._file.tell()
 
@@ -151,14 +151,13 @@ class Views:
                 answer.truncated = found.more
                 yield found
 
-        with closing(blocks):
+        with closing(blocks), closing(answer):
             for data in question.form.write(noted()):
                 if not answer.wanted:
                     return
                 answer.add(data)
                 if self._held and answer.size > (ROOM - self._held) / 2:
                     raise Busy("large answers wait for their readers: ask again later, or for fewer rows")
-        answer.end()
 
 
 def _question(request: web.Request) -> Question:

@@ -67,8 +67,8 @@ def test_ctrl_c_at_any_point_leaves_no_process_behind(tmp_path: Path, sign: sign
     time.sleep(after)  # somewhere in loading, in the start, in the work
     process.send_signal(sign)
     _, said = process.communicate(timeout=40)
-    # A shell shows 128 + the signal for both: the command's own exit, and its end by the signal. The second is what Python
-    # does by itself when Ctrl-C met it inside an exec (those of dataclasses), and the system where it was still loading.
+    # A shell shows 128 + the signal for both: the command's own exit, and its end by the signal. The second is what
+    # Python does when Ctrl-C met it inside an exec (those of dataclasses), and the system where it was still loading.
     assert process.returncode in (128 + sign, -sign), said
     assert "Traceback" not in said
     assert left_running(tmp_path) == []
