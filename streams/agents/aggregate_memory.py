@@ -2,14 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import takewhile
 from typing import Any
 
 import orjson
 
 from streams.rules import tally
-from streams.rules.admission import FUTURE, Seen, offset_of, remember
+from streams.rules.admission import FUTURE_MS, Seen, offset_of, remember
 from streams.runtime.clock import BEGINNING
 from streams.runtime.producer import Message
 
@@ -19,7 +19,6 @@ _SEEN, _CELL, _CLOCK = b"s", b"c", b"t"
 #: Reviews in one changelog record: about 100 KiB.
 SEGMENT = 2000
 
-_FUTURE_MS = FUTURE // timedelta(milliseconds=1)
 _NOBODY = (b"", b"", "")
 _NO_HEADERS: list[tuple[str, bytes]] = []
 _COUNTERS = (1 << tally.WIDTH) - 1
@@ -172,7 +171,7 @@ class AggregateMemory:
 
         One record stamped by a machine whose clock was far ahead must not make all others old.
         """
-        before = min(self._arrived, now_ms + _FUTURE_MS) - keep_ms
+        before = min(self._arrived, now_ms + FUTURE_MS) - keep_ms
         # In the order of arrival: behind the first that is young enough, all are.
         old = [key for key, _ in takewhile(lambda each: each[1][0] < before, self._segments.items())]
         for key in old:

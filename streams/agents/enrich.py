@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from streams.agents.refusals import Reason, Refusals, too_large
-from streams.rules.admission import FUTURE
+from streams.rules.admission import FUTURE, FUTURE_MS
 from streams.rules.categories import Lexicon, cause_of
 from streams.rules.enrichment import MAX_MATCHES, Match, Reference
 from streams.rules.local_time import LocalTime, instant
@@ -30,8 +30,6 @@ from streams.topics import Topics, partition_of
 #: none, or `/=` and the key if that is an id.
 SENT_HEADER = "hcp-content"
 HASH_BYTES = 8
-
-_FUTURE_MS = FUTURE.total_seconds() * 1000
 
 T = TypeVar("T")
 
@@ -125,7 +123,7 @@ class Enrich:
 
     def _ahead(self, chunk: Chunk, record: Any, review: Review, out: Outbox) -> bool:
         """Refuse a review from the future."""
-        if review["occurred_at"].timestamp() * 1000 <= record.timestamp + _FUTURE_MS:
+        if review["occurred_at"].timestamp() * 1000 <= record.timestamp + FUTURE_MS:
             return False
         self._refuse(
             out,

@@ -13,6 +13,7 @@ from enum import Enum
 
 #: How far a publisher's clock may run ahead of the broker's.
 FUTURE = timedelta(days=1)
+FUTURE_MS = FUTURE // timedelta(milliseconds=1)
 
 #: How long an event waits for its case.
 ORPHAN = timedelta(days=7)
