@@ -6,6 +6,7 @@ Views are read one after the other, in blocks; an answer is kept as gzip, a tent
 import asyncio
 import gzip
 import io
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
@@ -36,6 +37,8 @@ ROOM = 256 << 20
 #: Bytes sent at a time, and seconds in which a reader takes them or is cut off.
 PIECE = 64 << 10
 LONGEST_PIECE = 30.0
+
+_AS_GZIP = zlib.MAX_WBITS | 16  # zlib's way of asking for a gzip header
 
 
 class Form(NamedTuple):
@@ -69,21 +72,19 @@ class Answer:
 
     def __init__(self) -> None:
         self._file = io.BytesIO()
-        self._gzip = gzip.GzipFile(fileobj=self._file, mode="wb", compresslevel=1)
+        self._packer = zlib.compressobj(level=1, wbits=_AS_GZIP)
         self.size = self.plain_size = 0  # bytes: packed, and before
         self.truncated = False  # there are more rows
         self.wanted = True
 
     def add(self, data: bytes) -> None:
         """Pack some more of it."""
-        self._gzip.write(data)
+        self.size += self._file.write(self._packer.compress(data))
         self.plain_size += len(data)
-        self.size = self._file.tell()
 
-    def close(self) -> None:
-        """That was all, or all that is wanted."""
-        self._gzip.close()
-        self.size = self._file.tell()
+    def end(self) -> None:
+        """That was all."""
+        self.size += self._file.write(self._packer.flush())
 
     def pieces(self, *, plain: bool) -> Iterator[bytes]:
         """PIECE after PIECE of it, as it is or as it was before it was packed."""
@@ -151,13 +152,14 @@ class Views:
                 answer.truncated = found.more
                 yield found
 
-        with closing(blocks), closing(answer):
+        with closing(blocks):
             for data in question.form.write(noted()):
                 if not answer.wanted:
                     return
                 answer.add(data)
                 if self._held and answer.size > (ROOM - self._held) / 2:
                     raise Busy("large answers wait for their readers: ask again later, or for fewer rows")
+        answer.end()
 
 
 def _question(request: web.Request) -> Question:
