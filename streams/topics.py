@@ -96,6 +96,7 @@ class Topics:
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition a key belongs to: CRC-32, as librdkafka's `consistent` partitioner.
 
-    Not Kafka's murmur2, which costs 10 µs a key in Python; only this house writes the topics it is used for.
+    Not Kafka's murmur2, which costs 10 µs a key in Python. Of topics that others write, too, nothing but the reference
+    depends on where a key lies, and of that docs/contract.md asks for one way (§2, `reference.*`).
     """
     return zlib.crc32(key) % partitions

@@ -17,7 +17,7 @@ _MOST_BYTES = REFUSED_BYTES - 64 * 1024
 #: What is said of such a one.
 LEFT_BEHIND = "; its bytes fit no topic, however compressed, and are to be found at hcp-source only"
 
-#: How many of a partition's last records the limit looks at.
+#: How many of a partition's last records the limit looks at, at the least: what was read together counts together.
 LIMIT_RECORDS = 1000
 
 

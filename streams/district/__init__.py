@@ -1,4 +1,4 @@
-"""A synthetic district: 27 departments, 14 halls, 322 windows, and a year of reviews with the stories of DOMAIN.md."""
+"""A synthetic district: 27 departments, 14 halls, 322 windows, and eight months of reviews with DOMAIN's stories."""
 
 from streams.district.places import references
 from streams.district.plan import Plan

@@ -1,4 +1,4 @@
-"""Once a second: how far behind are we, does the sink answer, are we stuck?"""
+"""Four times a second: how far behind are we, are we stuck? And now and then what takes longer to find out."""
 
 import asyncio
 import logging
@@ -23,9 +23,10 @@ from streams.topics import Topics
 
 log = logging.getLogger(__name__)
 
+#: Seconds between two beats.
 INTERVAL = 0.25
 
-#: Seconds between looks at what costs more: state sizes, reconciliation.
+#: Seconds between looks at what costs more: state sizes, whether the sink answers, reconciliation.
 SLOW_INTERVAL = 10.0
 
 #: Seconds between looks at whether facts and aggregates agree, if this worker has written nothing meanwhile; and, as it
@@ -194,8 +195,8 @@ class Pulse:
         # A sink that refuses is being tried again, which is progress of a kind; one that hangs is not.
         stuck = now - max(worker.checkpoint.progressed_at, worker.sink.tried_at)
         consumer: Any = worker.app.consumer
-        # Twice, because nobody asks for heartbeats while the group shares its partitions out.
-        # The broker has answered a moment before we began; the first heartbeat is yet to come.
+        # Two sessions, because nobody asks for heartbeats while the group shares its partitions out; and from when we
+        # began, since the broker answered a moment before, and the first heartbeat is yet to come.
         heard = now - max(self._began_at, consumer.heard_at or 0.0) < 2 * settings.session_timeout
         worker.metrics.kafka_up.set(heard)
         # Who joins the group waits until the broker has given up the members that are gone. To end sooner would make

@@ -1,4 +1,4 @@
-"""The synthetic district is what DOMAIN.md says, and knows what the pipeline must find in it."""
+"""The synthetic district is what DOMAIN says, and knows what the pipeline must find in it."""
 
 import re
 import tracemalloc
