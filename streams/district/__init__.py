@@ -3,6 +3,5 @@
 from streams.district.places import references
 from streams.district.plan import Plan
 from streams.district.timeline import timeline
-from streams.district.truth import Truth, truth
 
-__all__ = ["Plan", "Truth", "references", "timeline", "truth"]
+__all__ = ["Plan", "references", "timeline"]
