@@ -34,7 +34,7 @@ class Hall:
 
     def __init__(self) -> None:
         self._topics = topics = Topics.under("")
-        self._memories = Memories(topics.incidents.name, topics.repeat_changelog.name, RepeatMemory)
+        self._memories = Memories(topics.repeat_changelog.name, RepeatMemory)
         self._memories.adopt(0, self._memories.assign({0}, 0)[0])
         self._agent = Repeat(topics, self._memories, Settings(), WallClock(), Metrics(), lambda kind, record: None)
         self._offset = 0

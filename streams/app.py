@@ -295,7 +295,7 @@ class Worker:
         )
         aggregate = Aggregate(
             topics,
-            Memories(topics.enriched.name, topics.aggregate_changelog.name, AggregateMemory),
+            Memories(topics.aggregate_changelog.name, AggregateMemory),
             settings.dedupe_days,
             self.clock,
             refusals,
@@ -304,7 +304,7 @@ class Worker:
         )
         rectify = Rectify(
             topics,
-            Memories(topics.case_inputs.name, topics.rectify_changelog.name, lambda: RectifyMemory(settings.zone)),
+            Memories(topics.rectify_changelog.name, lambda: RectifyMemory(settings.zone)),
             settings,
             self.clock,
             refusals,
@@ -315,7 +315,7 @@ class Worker:
         )
         repeat = Repeat(
             topics,
-            Memories(topics.incidents.name, topics.repeat_changelog.name, RepeatMemory),
+            Memories(topics.repeat_changelog.name, RepeatMemory),
             settings,
             self.clock,
             metrics,

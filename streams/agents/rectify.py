@@ -243,7 +243,7 @@ class Rectify:
                 self._report_incident(_incident(case), case.version, out)
         announced = dict(memory.book.about(case_id))
         spans = spans_of(dossier.opening, facts, self._rules)
-        derived = alerts_of(dossier.opening, facts, spans, self._zone, now, announced)
+        derived = alerts_of(dossier.opening, facts, spans, self._rules.zone, now, announced)
         alerts = memory.book.announce(case_id, derived, news.seen_at, case.version, again=again)
         self._announcer.give(alerts, announced, out)
         news.alerts += alerts

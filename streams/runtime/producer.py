@@ -47,17 +47,10 @@ class Outbox:
         self.rows: list[tuple[str, Mapping[str, Sequence[Any]]]] = []
 
     def produce(
-        self,
-        topic: str,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Sequence[tuple[str, bytes]] = (),
-        *,
-        partition: int | None = None,
+        self, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()
     ) -> None:
-        """A record for `topic`; its partition follows from its key unless given."""
-        if partition is None:
-            partition = partition_of(key or b"", self._partitions[topic])
+        """A record for `topic`; its partition follows from its key."""
+        partition = partition_of(key or b"", self._partitions[topic])
         self.messages[topic][partition].append((key, value, list(headers), None))
 
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:

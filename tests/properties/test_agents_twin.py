@@ -69,8 +69,8 @@ class House:
         def publish(kind: str, record: Any) -> None:
             pass
 
-        cases = Memories(TOPICS.case_inputs.name, TOPICS.rectify_changelog.name, lambda: RectifyMemory(rules.zone))
-        groups = Memories(TOPICS.incidents.name, TOPICS.repeat_changelog.name, RepeatMemory)
+        cases = Memories(TOPICS.rectify_changelog.name, lambda: RectifyMemory(rules.zone))
+        groups = Memories(TOPICS.repeat_changelog.name, RepeatMemory)
         rectify = Rectify(TOPICS, cases, rules, self.clock, refusals, metrics, publish, lambda: self.quiet)
         repeat = Repeat(TOPICS, groups, rules, self.clock, metrics, publish)
         self.stages = [Stage(agent, None, [0] * PARTITIONS, [0] * PARTITIONS) for agent in (rectify, repeat)]

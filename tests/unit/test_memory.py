@@ -15,7 +15,7 @@ from streams.runtime.memory import Memories, Memory, recall_all
 
 def owner_of(*partitions: int) -> tuple[Memories[AggregateMemory], dict[int, AggregateMemory]]:
     """A worker that owns them since generation 5."""
-    memories = Memories("in", "changelog", AggregateMemory)
+    memories = Memories("changelog", AggregateMemory)
     new = memories.assign(set(partitions), 5)
     for partition, memory in new.items():
         memories.adopt(partition, memory)

@@ -22,7 +22,7 @@ def test_the_document_is_made_from_the_list() -> None:
 def agent(metrics: Metrics) -> Repeat:
     settings = Settings()
     topics = Topics.of(settings)
-    memories = Memories(topics.incidents.name, topics.repeat_changelog.name, RepeatMemory)
+    memories = Memories(topics.repeat_changelog.name, RepeatMemory)
     memories.adopt(0, memories.assign({0}, 1)[0])
     return Repeat(topics, memories, settings, WallClock(), metrics, lambda kind, data: None)
 

@@ -65,9 +65,7 @@ class Run:
         """Another worker takes over, so long after the case was opened."""
         settings, metrics = Settings(), Metrics()
         self.clock: Any = EventClock() if self._by_events else SetClock(OPENED + after)
-        memories = Memories(
-            TOPICS.case_inputs.name, TOPICS.rectify_changelog.name, lambda: RectifyMemory(settings.zone)
-        )
+        memories = Memories(TOPICS.rectify_changelog.name, lambda: RectifyMemory(settings.zone))
         refusals = Refusals(TOPICS.rejected.name, metrics, 1)
         self.agent = Rectify(TOPICS, memories, settings, self.clock, refusals, metrics, lambda *_: None)
         memory = memories.assign({0}, 1)[0]

@@ -32,7 +32,7 @@ class Run:
 
     def __init__(self, **settings: Any) -> None:
         self.clock = SetClock(WEDNESDAY)
-        self.memories = Memories(TOPICS.incidents.name, TOPICS.repeat_changelog.name, RepeatMemory)
+        self.memories = Memories(TOPICS.repeat_changelog.name, RepeatMemory)
         self.agent = Repeat(TOPICS, self.memories, Settings(**settings), self.clock, Metrics(), lambda *_: None)
         self.changelog: list[Message] = []
         self.offset = 0
