@@ -13,7 +13,6 @@ from sinks.base import SinkUnavailable
 from sinks.schema import EMPTY, check_schema, is_empty, migrate
 from streams.agents.aggregate import Aggregate
 from streams.agents.aggregate_memory import AggregateMemory
-from streams.agents.base import Agent, StatefulAgent, TimedAgent
 from streams.agents.case_events import CaseEvents
 from streams.agents.enrich import Enrich
 from streams.agents.rectify import Rectify
@@ -29,6 +28,7 @@ from streams.rules.enrichment import Reference
 from streams.rules.pseudonym import pseudonymiser
 from streams.runtime.access import kafka_access
 from streams.runtime.admin import admin_client, check_topics, create_topics
+from streams.runtime.agent import Agent, StatefulAgent, TimedAgent
 from streams.runtime.baton import Baton
 from streams.runtime.checkpoint import Checkpoint
 from streams.runtime.chunks import MAX_CHUNK, Chunk

@@ -10,9 +10,9 @@ import faust
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from streams.agents.base import Agent, StatefulAgent
 from streams.errors import HaochapingError
 from streams.metrics import Metrics
+from streams.runtime.agent import Agent, StatefulAgent
 from streams.runtime.catch_up import CatchUp
 from streams.runtime.checkpoint import Checkpoint
 from streams.runtime.gaps import Gaps
