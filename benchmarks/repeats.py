@@ -15,7 +15,9 @@ from types import SimpleNamespace
 
 import orjson
 
-from streams.agents.repeat import VERSIONS, Repeat, RepeatMemory
+from streams.agents.alert_book import VERSIONS
+from streams.agents.repeat import Repeat
+from streams.agents.repeat_memory import RepeatMemory
 from streams.metrics import Metrics
 from streams.rules.history import Incident
 from streams.runtime.chunks import Chunk

@@ -19,7 +19,8 @@ from streams.agents.rectify import Rectify
 from streams.agents.rectify_memory import RectifyMemory
 from streams.agents.reference import ReferenceAudit
 from streams.agents.refusals import Refusals
-from streams.agents.repeat import Repeat, RepeatMemory
+from streams.agents.repeat import Repeat
+from streams.agents.repeat_memory import RepeatMemory
 from streams.errors import HaochapingError
 from streams.folders import make_private
 from streams.metrics import Metrics

@@ -21,7 +21,7 @@ from streams.agents.alert_book import VERSIONS, Announcer, LocalJson
 from streams.agents.case_events import ARRIVED_HEADER, SOURCE_HEADER, SOURCE_KEY_HEADER, parse_event
 from streams.agents.rectify_memory import CLOCK_KEY, OPENING_KEY, Dossier, Event, Look, News, RectifyMemory
 from streams.agents.refusals import Reason, Refusals
-from streams.agents.repeat import groups_of
+from streams.agents.repeat_memory import groups_of
 from streams.metrics import Metrics
 from streams.rules.admission import LATENESS, ORPHAN
 from streams.rules.cases import Facts, case_of, gather

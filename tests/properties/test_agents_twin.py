@@ -17,7 +17,8 @@ from streams.agents.case_events import EVENT, SOURCE_HEADER
 from streams.agents.rectify import LOOK_AGAIN, Rectify
 from streams.agents.rectify_memory import RectifyMemory
 from streams.agents.refusals import Refusals
-from streams.agents.repeat import Repeat, RepeatMemory
+from streams.agents.repeat import Repeat
+from streams.agents.repeat_memory import RepeatMemory
 from streams.metrics import Metrics
 from streams.runtime.chunks import Chunk
 from streams.runtime.memory import Memories

@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 import pytest
 
-from streams.agents.repeat import Repeat, RepeatMemory
+from streams.agents.repeat import Repeat
+from streams.agents.repeat_memory import RepeatMemory
 from streams.metrics import Metrics
 from streams.rules.repeats import Incident
 from streams.runtime.chunks import Chunk

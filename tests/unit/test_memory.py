@@ -8,7 +8,7 @@ from aiokafka import TopicPartition
 
 from streams.agents.aggregate_memory import AggregateMemory
 from streams.agents.rectify_memory import RectifyMemory
-from streams.agents.repeat import RepeatMemory
+from streams.agents.repeat_memory import RepeatMemory
 from streams.errors import HaochapingError
 from streams.runtime.memory import Memories, Memory, recall_all
 

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
-from streams.agents.repeat import Repeat, RepeatMemory
+from streams.agents.repeat import Repeat
+from streams.agents.repeat_memory import RepeatMemory
 from streams.metrics import Metrics
 from streams.rules.history import Incident
 from streams.runtime.chunks import Chunk
