@@ -13,7 +13,8 @@ from typing import Any
 
 import orjson
 
-from streams.agents.alert_book import VERSIONS, Announced, Announcer, LocalJson
+from streams.agents.alert_book import VERSIONS, Announced
+from streams.agents.announcer import Announcer, LocalJson
 from streams.agents.repeat_memory import RepeatMemory, Taken, changelog_key, incident_of
 from streams.metrics import MAX_REPEAT_SERIES, Metrics
 from streams.rules.admission import LATENESS
