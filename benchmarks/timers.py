@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import orjson
 
-from streams.agents.aggregate import KIND_HEADER, OPENING
+from streams.agents.case_inputs import KIND_HEADER, OPENING
 from streams.agents.rectify import Rectify
 from streams.agents.rectify_memory import RectifyMemory
 from streams.agents.refusals import Refusals

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from streams.agents.aggregate_memory import AggregateMemory
+from streams.agents.case_inputs import KIND_HEADER, OPENING
 from streams.agents.effects import Effects
 from streams.agents.enrich import HASH_BYTES, SENT_HEADER
 from streams.agents.refusals import Reason, Refusals
@@ -28,10 +29,6 @@ from streams.runtime.producer import Outbox
 from streams.topics import Topics
 
 _DAY_MS = 24 * 60 * 60 * 1000
-
-#: Header of a case input that says what it is.
-KIND_HEADER = "hcp-kind"
-OPENING = b"opening"
 
 #: A record to give effect to: (record, enriched review, hash of what was sent).
 Admitted = tuple[Any, dict[str, Any], bytes]

@@ -6,28 +6,13 @@ from zoneinfo import ZoneInfo
 import orjson
 from pydantic import ValidationError
 
-from streams.agents.aggregate import KIND_HEADER
+from streams.agents.case_inputs import ARRIVED_HEADER, EVENT, KIND_HEADER, SOURCE_HEADER, SOURCE_KEY_HEADER
 from streams.agents.refusals import Reason, Refusals, too_large
 from streams.runtime.chunks import Chunk
 from streams.runtime.producer import Outbox
-from streams.schemas.case_event import CaseEvent
+from streams.schemas.case_event import parse_event
 from streams.schemas.fields import told
 from streams.topics import Topics
-
-EVENT = b"event"
-
-#: The event's own key and place, should it be refused later for want of a case, and its timestamp (ms since the epoch).
-SOURCE_KEY_HEADER, SOURCE_HEADER, ARRIVED_HEADER = "hcp-source-key", "hcp-source", "hcp-arrived"
-
-
-def parse_event(value: bytes | None, zone: ZoneInfo) -> CaseEvent:
-    """A case event.
-
-    Raises:
-        orjson.JSONDecodeError: it is not JSON.
-        ValidationError: it is not an event.
-    """
-    return CaseEvent.model_validate(orjson.loads(value or b""), context={"zone": zone})
 
 
 class CaseEvents:

@@ -16,10 +16,9 @@ from typing import Any
 import orjson
 
 from sinks.schema import case_columns
-from streams.agents.aggregate import KIND_HEADER, OPENING
 from streams.agents.alert_book import VERSIONS
 from streams.agents.announcer import Announcer, LocalJson
-from streams.agents.case_events import ARRIVED_HEADER, SOURCE_HEADER, SOURCE_KEY_HEADER, parse_event
+from streams.agents.case_inputs import ARRIVED_HEADER, KIND_HEADER, OPENING, SOURCE_HEADER, SOURCE_KEY_HEADER
 from streams.agents.rectify_memory import CLOCK_KEY, OPENING_KEY, Dossier, Event, Look, News, RectifyMemory
 from streams.agents.refusals import Reason, Refusals
 from streams.agents.repeat_memory import groups_of
@@ -36,6 +35,7 @@ from streams.runtime.memory import Memories
 from streams.runtime.producer import Outbox
 from streams.schemas.alert import Alert
 from streams.schemas.case import Case
+from streams.schemas.case_event import parse_event
 from streams.settings import Settings
 from streams.topics import Topics
 

@@ -12,8 +12,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.agents.aggregate import KIND_HEADER, OPENING
-from streams.agents.case_events import EVENT, SOURCE_HEADER
+from streams.agents.case_inputs import EVENT, KIND_HEADER, OPENING, SOURCE_HEADER
 from streams.agents.rectify import LOOK_AGAIN, Rectify
 from streams.agents.rectify_memory import RectifyMemory
 from streams.agents.refusals import Refusals

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
-from streams.agents.case_events import parse_event
 from streams.district import Plan, references, timeline
 from streams.errors import HaochapingError
 from streams.runtime.reference import models, parse_reference
+from streams.schemas.case_event import parse_event
 from streams.schemas.review import REVIEWS
 from streams.settings import Settings
 from streams.topics import Topics

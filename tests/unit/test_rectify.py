@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from streams.agents.aggregate import KIND_HEADER, OPENING
 from streams.agents.case_events import CaseEvents
+from streams.agents.case_inputs import KIND_HEADER, OPENING
 from streams.agents.rectify import Rectify
 from streams.agents.rectify_memory import Look, RectifyMemory
 from streams.agents.refusals import Refusals

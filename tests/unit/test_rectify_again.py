@@ -7,8 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from streams.agents.aggregate import KIND_HEADER, OPENING
-from streams.agents.case_events import EVENT, SOURCE_HEADER
+from streams.agents.case_inputs import EVENT, KIND_HEADER, OPENING, SOURCE_HEADER
 from streams.agents.rectify import Rectify
 from streams.agents.rectify_memory import RectifyMemory
 from streams.agents.refusals import Refusals
