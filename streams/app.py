@@ -18,6 +18,7 @@ from streams.agents.enrich import Enrich
 from streams.agents.rectify import Rectify
 from streams.agents.rectify_memory import RectifyMemory
 from streams.agents.reference import ReferenceAudit
+from streams.agents.reference_memory import ReferenceMemory, models
 from streams.agents.refusals import Refusals
 from streams.agents.repeat import Repeat
 from streams.agents.repeat_memory import RepeatMemory
@@ -34,11 +35,11 @@ from streams.runtime.baton import Baton
 from streams.runtime.checkpoint import Checkpoint
 from streams.runtime.chunks import MAX_CHUNK, Chunk
 from streams.runtime.clock import Clock, EventClock, WallClock
+from streams.runtime.follower import Follower
 from streams.runtime.identity import bound_topics, check_ids, remember_ids, remembered_ids, sizes, topic_ids
 from streams.runtime.memory import Memories, Memory, recover
 from streams.runtime.producer import BatchProducer, Outbox
 from streams.runtime.pulse import Pulse
-from streams.runtime.reference import ReferenceReader
 from streams.runtime.sink_writer import SinkWriter
 from streams.runtime.standby import Standbys
 from streams.runtime.timers import Timers
@@ -144,13 +145,14 @@ class Worker:
         web = WebServer(self)
         self.sink = SinkWriter(self.settings.sink_url, self.metrics)
         self.producer = BatchProducer(self.settings)
-        reader = ReferenceReader(self.settings, self.reference)
+        learn = ReferenceMemory(self.topics, self.settings.zone, self.reference).take
+        follower = Follower(self.settings, models(self.topics), learn)
         app = faust_app(self.settings)
         tasks: list[asyncio.Task[Any]] = []
         try:
             await web.start()
             stopping = asyncio.create_task(stop.wait(), name="stop")
-            await self._until_first([self._prepare(reader), stopping])
+            await self._until_first([self._prepare(follower), stopping])
             if stop.is_set():
                 return
             self.app = app
@@ -167,7 +169,7 @@ class Worker:
                 asyncio.create_task(each, name=name)
                 for name, each in (
                     ("checkpoint", self.checkpoint.run()),
-                    ("reference", reader.run()),
+                    ("reference", follower.run()),
                     ("timers", self.timers.run()),
                     ("pulse", self.pulse.run()),
                     ("standbys", self.standbys.run()),
@@ -186,7 +188,7 @@ class Worker:
             for task in tasks[:1]:
                 task.cancel()
             await asyncio.gather(*tasks[:1], return_exceptions=True)
-            await _within("connections", reader.stop(), self.producer.stop(), web.stop())
+            await _within("connections", follower.stop(), self.producer.stop(), web.stop())
             self.sink.close()
 
     @property
@@ -222,7 +224,7 @@ class Worker:
             log.warning("stopping without a last checkpoint (%s): what is not committed will be read again", exc)
         await _within("Faust", app.stop())
 
-    async def _prepare(self, reader: ReferenceReader) -> None:
+    async def _prepare(self, follower: Follower) -> None:
         """Everything that must be there before the first record."""
         await self._prepare_topics()
         self.metrics.kafka_up.set(1)
@@ -230,7 +232,8 @@ class Worker:
         await self._prepare_sink(established=bool(known))
         await self.producer.start()
         await self._remember_ids(known)
-        await reader.start(self.partitions)
+        await follower.start(self.partitions)
+        log.info("reference read: %s", self.reference)
 
     async def _prepare_topics(self) -> None:
         async with admin_client(self.settings) as admin:
@@ -326,10 +329,7 @@ class Worker:
         self.timed: tuple[TimedAgent[Any], ...] = (rectify, repeat)
         # In the order of a review's way; of agents with a chunk each the last of these goes first (runtime/baton.py).
         self.agents: tuple[Agent, ...] = (
-            *(
-                ReferenceAudit(topics, each.name, settings.zone, refusals)
-                for each in (topics.windows, topics.staff, topics.services)
-            ),
+            *(ReferenceAudit(topics, each, settings.zone, refusals) for each in models(topics)),
             enrich,
             aggregate,
             CaseEvents(topics, settings.zone, refusals),

@@ -3,15 +3,11 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import orjson
-from pydantic import ValidationError
-
 from streams.agents.case_inputs import ARRIVED_HEADER, EVENT, KIND_HEADER, SOURCE_HEADER, SOURCE_KEY_HEADER
-from streams.agents.refusals import Reason, Refusals, too_large
+from streams.agents.refusals import Reason, Refusals, too_large, unusable
 from streams.runtime.chunks import Chunk
 from streams.runtime.producer import Outbox
 from streams.schemas.case_event import parse_event
-from streams.schemas.fields import told
 from streams.topics import Topics
 
 
@@ -40,10 +36,8 @@ class CaseEvents:
             return False
         try:
             event = parse_event(record.value, self._zone)
-        except orjson.JSONDecodeError as exc:
-            detail, reason = f"not a JSON text in UTF-8: {exc}", Reason.NOT_JSON
-        except ValidationError as exc:
-            detail, reason = told(exc.errors(include_url=False, include_input=False)), Reason.SCHEMA
+        except ValueError as exc:
+            reason, detail = unusable(exc)
         else:
             headers = [
                 (KIND_HEADER, EVENT),

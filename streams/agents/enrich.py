@@ -13,7 +13,7 @@ import orjson
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from streams.agents.refusals import Reason, Refusals, too_large
+from streams.agents.refusals import Reason, Refusals, too_large, unusable
 from streams.rules.admission import FUTURE, FUTURE_MS
 from streams.rules.categories import Lexicon, cause_of
 from streams.rules.enrichment import MAX_MATCHES, Match, Reference
@@ -148,7 +148,7 @@ class Enrich:
             try:
                 documents.append(orjson.loads(value))
             except orjson.JSONDecodeError as exc:
-                self._refuse(out, chunk, record, Reason.NOT_JSON, f"not a JSON text in UTF-8: {exc}")
+                self._refuse(out, chunk, record, *unusable(exc))
                 continue
             records.append(record)
         context = {"zone": self._zone}

@@ -5,10 +5,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+import orjson
+from pydantic import ValidationError
+
 from streams.errors import HaochapingError
 from streams.metrics import Metrics
 from streams.runtime.producer import Outbox, sent_bytes
-from streams.schemas.fields import MAX_BYTES
+from streams.schemas.fields import MAX_BYTES, told
 from streams.topics import REFUSED_BYTES
 
 #: The largest that is sent, with room for headers.
@@ -30,6 +33,15 @@ class Reason(StrEnum):
     FUTURE = "future"
     CONFLICT = "conflict"
     UNKNOWN_CASE = "unknown_case"
+
+
+def unusable(exc: ValueError) -> tuple[Reason, str]:
+    """Why a record that cannot be parsed is refused, and what to say of it, by what parsing it raised."""
+    if isinstance(exc, orjson.JSONDecodeError):
+        return Reason.NOT_JSON, f"not a JSON text in UTF-8: {exc}"
+    if isinstance(exc, ValidationError):
+        return Reason.SCHEMA, told(exc.errors(include_url=False, include_input=False))  # the input may be personal data
+    return Reason.SCHEMA, str(exc)
 
 
 def too_large(record: Any) -> str | None:

@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
+from streams.agents.reference_memory import models
 from streams.district import Plan, references, timeline
 from streams.errors import HaochapingError
-from streams.runtime.reference import models, parse_reference
 from streams.schemas.case_event import parse_event
+from streams.schemas.reference import parse_reference
 from streams.schemas.review import REVIEWS
 from streams.settings import Settings
 from streams.topics import Topics

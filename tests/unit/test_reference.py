@@ -9,17 +9,17 @@ import pytest
 from aiokafka import TopicPartition
 
 from streams.agents.reference import ReferenceAudit
+from streams.agents.reference_memory import ReferenceMemory
 from streams.agents.refusals import Refusals
 from streams.metrics import Metrics
 from streams.rules.enrichment import Reference
 from streams.runtime.chunks import Chunk
 from streams.runtime.producer import Outbox
-from streams.runtime.reference import ReferenceReader
-from streams.settings import Settings
 from streams.topics import Topics
 
 TOPICS = Topics.under("")
 STAFF = TOPICS.staff.name
+ZONE = ZoneInfo("Asia/Shanghai")
 
 
 def record(key: bytes | None, value: Any) -> Any:
@@ -29,13 +29,13 @@ def record(key: bytes | None, value: Any) -> Any:
 def learned(*records: Any) -> dict[str, str]:
     """Names by id, after these records."""
     reference = Reference()
-    ReferenceReader(Settings(), reference)._learn(TopicPartition(STAFF, 0), records)
+    ReferenceMemory(TOPICS, ZONE, reference).take(TopicPartition(STAFF, 0), records)
     return {staff_id: staff.name for staff_id, staff in reference.staff.items()}
 
 
 def refused(*records: Any) -> list[tuple[bytes | None, str, str]]:
     """Key, reason and detail of what is refused of them."""
-    audit = ReferenceAudit(TOPICS, STAFF, ZoneInfo("Asia/Shanghai"), Refusals(TOPICS.rejected.name, Metrics(), 1))
+    audit = ReferenceAudit(TOPICS, STAFF, ZONE, Refusals(TOPICS.rejected.name, Metrics(), 1))
     out = Outbox({TOPICS.rejected.name: 1})
     audit.process(Chunk(STAFF, 0, list(records), 1), out)
     found = [(key, dict(headers)) for key, _, headers, _ in out.messages[TOPICS.rejected.name][0]]
