@@ -17,18 +17,16 @@ import orjson
 from streams.agents.aggregate_memory import AggregateMemory
 from streams.agents.case_inputs import KIND_HEADER, OPENING
 from streams.agents.effects import Effects
-from streams.agents.enrich import HASH_BYTES, SENT_HEADER
+from streams.agents.enrich import SENT_HEADER
 from streams.agents.refusals import Reason, Refusals
 from streams.metrics import Metrics
-from streams.rules.admission import Verdict, judge, remember
+from streams.rules.admission import HASH_BYTES, Verdict, judge, remember
 from streams.rules.local_time import EPOCH
 from streams.runtime.chunks import Chunk
 from streams.runtime.clock import Clock
 from streams.runtime.memory import Memories
 from streams.runtime.producer import Outbox
-from streams.topics import Topics
-
-_DAY_MS = 24 * 60 * 60 * 1000
+from streams.topics import DAY_MS, Topics
 
 #: A record to give effect to: (record, enriched review, hash of what was sent).
 Admitted = tuple[Any, dict[str, Any], bytes]
@@ -72,7 +70,7 @@ class Aggregate:
         self._changelog = topics.aggregate_changelog.name
         self._case_inputs = topics.case_inputs.name
         # A record read again after a crash must find what it found before, so memories outlive the promise by a day.
-        self._keep_ms = (dedupe_days + 1) * _DAY_MS
+        self._keep_ms = (dedupe_days + 1) * DAY_MS
         self._clock = clock
         self._refusals = refusals
         self._metrics = metrics

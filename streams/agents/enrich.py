@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from streams.agents.refusals import Reason, Refusals, too_large, unusable
-from streams.rules.admission import FUTURE, FUTURE_MS
+from streams.rules.admission import FUTURE, FUTURE_MS, HASH_BYTES
 from streams.rules.categories import Lexicon, cause_of
 from streams.rules.enrichment import MAX_MATCHES, Match, Reference
 from streams.rules.local_time import LocalTime, instant
@@ -25,11 +25,10 @@ from streams.schemas.fields import ID_PATTERN, told
 from streams.schemas.review import BAD_RATING, REVIEWS, Review, Reviewer
 from streams.topics import Topics, partition_of
 
-#: What the publisher sent: its hash (8 bytes), so that a resend is told from a conflict whatever the reference says by
-#: then; and, for a conflict to name it, its place `partition/offset`, and if its key was not the review's id, `/` for
-#: none, or `/=` and the key if that is an id.
+#: What the publisher sent: its hash, so that a resend is told from a conflict whatever the reference says by then; and,
+#: for a conflict to name it, its place `partition/offset`, and if its key was not the review's id, `/` for none, or
+#: `/=` and the key if that is an id.
 SENT_HEADER = "hcp-content"
-HASH_BYTES = 8
 
 T = TypeVar("T")
 

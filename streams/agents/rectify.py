@@ -241,7 +241,7 @@ class Rectify:
             self._publish("case", orjson.Fragment(written))
             # Dismissed reviews count for nothing and closed ones are handled: the incidents say so. Of time they don't.
             if again or before is None or _says(case) != _says(before):
-                self._report_incident(_incident(case), case.version, out)
+                self._report_incident(_incident(case, facts.done_at), case.version, out)
         announced = dict(memory.book.about(case_id))
         spans = spans_of(dossier.opening, facts, self._rules)
         derived = alerts_of(dossier.opening, facts, spans, self._rules.zone, now, announced)
@@ -277,7 +277,10 @@ class Rectify:
         for event in list(dossier.events.values()):
             if now < self._patience(event) or not (self._clock.by_events or self._quiet()):
                 continue
-            detail = f"no bad review {case_id} came within 7 days of this event: check its case_id, then replay it"
+            detail = (
+                f"no bad review {case_id} came within {ORPHAN.days} days of this event: check its case_id, then "
+                "replay it"
+            )
             self._refusals.refuse(out, Reason.UNKNOWN_CASE, detail, event.source, event.key, event.value)
             del dossier.events[event.event.event_id]
             refused.append(event)
@@ -313,10 +316,9 @@ class Rectify:
             self._metrics.cases_overdue.labels(*labels).set(number)
 
 
-def _incident(case: Case) -> Incident:
-    """What a case adds to the groups it belongs to."""
-    closed_at = case.rectified_at and case.replied_at and max(case.rectified_at, case.replied_at)
-    return Incident(review_id=case.case_id, closed_at=closed_at, **dict(zip(_SAME, _same(case), strict=True)))
+def _incident(case: Case, done_at: datetime | None) -> Incident:
+    """What a case, done at this instant, adds to the groups it belongs to."""
+    return Incident(review_id=case.case_id, closed_at=done_at, **dict(zip(_SAME, _same(case), strict=True)))
 
 
 #: Fields of an incident that stand in its case under the same name, and their values.
