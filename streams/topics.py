@@ -1,4 +1,4 @@
-"""Every topic: its name, key, clean-up and schema, in one table. Source: CONTRACT §1."""
+"""Every topic: its name, its clean-up and limits, and whose partition count it shares. Source: CONTRACT §1."""
 
 import zlib
 from collections.abc import Iterator

@@ -130,7 +130,14 @@ class BatchProducer:
             await producer.stop()
 
     async def send(self, messages: Mapping[str, Mapping[int, Sequence[Message]]]) -> list[Awaitable[Any]]:
-        """Hand batches to the sender, in order; the awaitables are done when the broker has acknowledged them."""
+        """Hand batches to the sender, in order; the awaitables are done when the broker has acknowledged them.
+
+        Args:
+            messages: By topic and partition.
+
+        Raises:
+            KafkaError: a batch could not be queued for HCP_STALL_TIMEOUT seconds, or the producer has failed before.
+        """
         assert self._producer is not None, "start() comes first"
         producer, acks = self._producer, []
         for topic, by_partition in messages.items():
@@ -157,5 +164,9 @@ class BatchProducer:
                 return acknowledged
 
     async def deliver(self, messages: Mapping[str, Mapping[int, Sequence[Message]]]) -> None:
-        """Send and wait for every acknowledgement."""
+        """Send and wait for every acknowledgement.
+
+        Raises:
+            KafkaError: the broker did not take all of it; some of it may be there.
+        """
         await asyncio.gather(*await self.send(messages))
