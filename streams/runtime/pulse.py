@@ -173,7 +173,7 @@ class Pulse:
                     continue
                 done = worker.checkpoint.committed.get((tp.topic, tp.partition))
                 if done is None:
-                    done = consumer._committed_offset[tp] or 0
+                    done = consumer.committed_before(tp)
                 lags[tp.topic, tp.partition] = max(0, end - done)
                 if end > done:
                     self._left[tp.topic, tp.partition] = done, end
