@@ -35,7 +35,7 @@ _RATED = itemgetter("rating", "channel")
 
 
 @dataclass(slots=True)
-class News:
+class NewReviews:
     """The reviews of a chunk that were never seen before, as the memory keeps them."""
 
     review_ids: list[str] = field(default_factory=list)
@@ -87,7 +87,7 @@ class Aggregate:
         """Admit, tally and sink the chunk's reviews."""
         memory = self.memories[chunk.partition]
         changelog = out.messages[self._changelog][chunk.partition]
-        effects, news = Effects(), News()
+        effects, news = Effects(), NewReviews()
         for part in chunk.parts():
             self._take(part, memory, effects, news, out)
         if effects:
@@ -105,7 +105,7 @@ class Aggregate:
         changelog += memory.keep(news.review_ids, news.offsets, news.contents, arrived)
         changelog += memory.expire(time.time_ns() // 1_000_000, self._keep_ms)
 
-    def _take(self, part: Chunk, memory: AggregateMemory, effects: Effects, news: News, out: Outbox) -> None:
+    def _take(self, part: Chunk, memory: AggregateMemory, effects: Effects, news: NewReviews, out: Outbox) -> None:
         """Some hundred of them."""
         admitted, new = self._admit(part, memory, out)
         if admitted:
