@@ -22,14 +22,14 @@ from streams.agents.refusals import Reason, Refusals
 from streams.metrics import Metrics
 from streams.rules.admission import HASH_BYTES, Verdict, judge, remember
 from streams.rules.local_time import EPOCH
-from streams.runtime.chunks import Chunk
+from streams.runtime.chunks import Chunk, Record
 from streams.runtime.clock import Clock
 from streams.runtime.memory import Memories
 from streams.runtime.producer import Outbox
 from streams.topics import DAY_MS, Topics
 
 #: A record to give effect to: (record, enriched review, hash of what was sent).
-Admitted = tuple[Any, dict[str, Any], bytes]
+Admitted = tuple[Record, dict[str, Any], bytes]
 
 _RATED = itemgetter("rating", "channel")
 
@@ -139,7 +139,7 @@ class Aggregate:
                 self._refuse(chunk, record, sent[HASH_BYTES:], out)
         return admitted, news
 
-    def _refuse(self, chunk: Chunk, record: Any, sent: bytes, out: Outbox) -> None:
+    def _refuse(self, chunk: Chunk, record: Record, sent: bytes, out: Outbox) -> None:
         """A conflict. Enriched anew after a crash it stands elsewhere; what was sent, which is named, does not."""
         place, key = f"{chunk.topic}/{chunk.partition}/{record.offset}", record.key
         if sent:  # enriched by a version that says so
@@ -152,7 +152,7 @@ class Aggregate:
         )
         self._refusals.refuse(out, Reason.CONFLICT, detail, place, key, record.value)
 
-    def _open_case(self, record: Any, out: Outbox) -> None:
+    def _open_case(self, record: Record, out: Outbox) -> None:
         out.produce(self._case_inputs, record.key, record.value, ((KIND_HEADER, OPENING),))
 
     def _count(self, news: Sequence[dict[str, Any]]) -> None:
@@ -169,7 +169,7 @@ class Aggregate:
                 self._publish("bad_review", review)
 
 
-def _sent(record: Any) -> bytes:
+def _sent(record: Record) -> bytes:
     """What the publisher sent, in the one header that agents/enrich.py gives."""
     ((name, sent),) = record.headers
     assert name == SENT_HEADER, f"{name} is no header of ours"

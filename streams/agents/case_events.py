@@ -1,11 +1,10 @@
 """cases.events → case inputs: validates each event and sends it where its case lives."""
 
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from streams.agents.case_inputs import ARRIVED_HEADER, EVENT, KIND_HEADER, SOURCE_HEADER, SOURCE_KEY_HEADER
 from streams.agents.refusals import Reason, Refusals, too_large, unusable
-from streams.runtime.chunks import Chunk
+from streams.runtime.chunks import Chunk, Record
 from streams.runtime.producer import Outbox
 from streams.schemas.case_event import parse_event
 from streams.topics import Topics
@@ -29,7 +28,7 @@ class CaseEvents:
             refused += not self._take(chunk, record, out)
         self._refusals.watch(chunk.topic, chunk.partition, len(chunk.records), refused)
 
-    def _take(self, chunk: Chunk, record: Any, out: Outbox) -> bool:
+    def _take(self, chunk: Chunk, record: Record, out: Outbox) -> bool:
         source = f"{chunk.topic}/{chunk.partition}/{record.offset}"
         if detail := too_large(record):
             self._refusals.refuse(out, Reason.TOO_LARGE, detail, source, record.key, record.value)

@@ -3,13 +3,13 @@
 from collections import deque
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
 
 import orjson
 from pydantic import ValidationError
 
 from streams.errors import HaochapingError
 from streams.metrics import Metrics
+from streams.runtime.chunks import Record
 from streams.runtime.producer import Outbox, sent_bytes
 from streams.schemas.fields import MAX_BYTES, told
 from streams.topics import REFUSED_BYTES
@@ -44,7 +44,7 @@ def unusable(exc: ValueError) -> tuple[Reason, str]:
     return Reason.SCHEMA, str(exc)
 
 
-def too_large(record: Any) -> str | None:
+def too_large(record: Record) -> str | None:
     """What is wrong with a record whose key or value is larger than any that is taken."""
     size = max(len(record.key or b""), len(record.value or b""))
     return f"{size} bytes; at most {MAX_BYTES} are taken" if size > MAX_BYTES else None
