@@ -115,6 +115,13 @@ async def _within(what: str, *stopping: Coroutine[Any, Any, None]) -> None:
             log.warning("%s did not stop well: %r", what, exc)
 
 
+async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """End tasks, and wait until they have, well or badly."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 class Worker:
     """One process of the consumer group: agents, checkpoint, timers, web."""
 
@@ -181,13 +188,10 @@ class Worker:
         finally:
             self.recovered = False
             # The checkpoint's own task last: what it is about to make safe must not be cut short.
-            for task in tasks[1:]:
-                task.cancel()
-            await asyncio.gather(*tasks[1:], return_exceptions=True)
+            flushing, others = tasks[:1], tasks[1:]
+            await _cancel(others)
             await self._stop(app)
-            for task in tasks[:1]:
-                task.cancel()
-            await asyncio.gather(*tasks[:1], return_exceptions=True)
+            await _cancel(flushing)
             await _within("connections", follower.stop(), self.producer.stop(), web.stop())
             self.sink.close()
 
