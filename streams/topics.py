@@ -96,7 +96,7 @@ class Topics:
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition a key belongs to: CRC-32, as librdkafka's `consistent` partitioner.
 
-    Not Kafka's murmur2, which costs 10 µs a key in Python. Of topics that others write, too, nothing but the reference
-    depends on where a key lies, and of that docs/contract.md asks for one way (§2, `reference.*`).
+    Not Kafka's murmur2, which costs 10 µs a key in Python. Nothing depends on where others place the keys of the topics
+    that they write, too (of the reference: agents/reference_memory.py).
     """
     return zlib.crc32(key) % partitions
