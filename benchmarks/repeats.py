@@ -15,7 +15,9 @@ from types import SimpleNamespace
 
 import orjson
 
-from streams.agents.repeat import VERSIONS, Repeat, RepeatMemory
+from streams.agents.alert_book import VERSIONS
+from streams.agents.repeat import Repeat
+from streams.agents.repeat_memory import RepeatMemory
 from streams.metrics import Metrics
 from streams.rules.history import Incident
 from streams.runtime.chunks import Chunk
@@ -34,7 +36,7 @@ class Hall:
 
     def __init__(self) -> None:
         self._topics = topics = Topics.under("")
-        self._memories = Memories(topics.incidents.name, topics.repeat_changelog.name, RepeatMemory)
+        self._memories = Memories(topics.repeat_changelog.name, RepeatMemory)
         self._memories.adopt(0, self._memories.assign({0}, 0)[0])
         self._agent = Repeat(topics, self._memories, Settings(), WallClock(), Metrics(), lambda kind, record: None)
         self._offset = 0

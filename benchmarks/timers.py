@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import orjson
 
-from streams.agents.aggregate import KIND_HEADER, OPENING
+from streams.agents.case_inputs import KIND_HEADER, OPENING
 from streams.agents.rectify import Rectify
 from streams.agents.rectify_memory import RectifyMemory
 from streams.agents.refusals import Refusals
@@ -64,7 +64,7 @@ def main(cases: int = 100_000, due: int = 20_000) -> None:
     gc.set_threshold(200_000, 20, 100)  # as the worker does
     settings = Settings()
     topics, metrics, clock = Topics.of(settings), Metrics(), SetClock(START)
-    memories = Memories(topics.case_inputs.name, topics.rectify_changelog.name, lambda: RectifyMemory(settings.zone))
+    memories = Memories(topics.rectify_changelog.name, lambda: RectifyMemory(settings.zone))
     memories.adopt(0, memories.assign({0}, 0)[0])
     partitions = {topic.name: 4 for topic in topics}
     refusals = Refusals(topics.rejected.name, metrics, 1.0)

@@ -104,17 +104,18 @@ class ClickHouseSink:
     def __init__(self, url: str) -> None:
         try:
             parts = urlsplit(url)
-            port = parts.port
+            given = parts.port
         except ValueError:
             raise HaochapingError(f"HCP_CLICKHOUSE_URL: cannot be read or has no numeric port; {_ENCODE}") from None
         if not parts.hostname or "@" in parts.path + parts.query + parts.fragment:
             raise HaochapingError(f"HCP_CLICKHOUSE_URL: there is no host in it; {_ENCODE}")
         secure = _secure(parts.query)
-        self._where = f"{parts.hostname}:{port or (9440 if secure else 9000)}"
+        port = given or (9440 if secure else 9000)
+        self._where = f"{parts.hostname}:{port}"
         self._database = parts.path.strip("/") or "haochaping"
         self._options: dict[str, Any] = {
             "host": parts.hostname,
-            "port": port or (9440 if secure else 9000),
+            "port": port,
             "user": unquote(parts.username or "default"),
             "password": unquote(parts.password or ""),
             "secure": secure,

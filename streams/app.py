@@ -13,14 +13,15 @@ from sinks.base import SinkUnavailable
 from sinks.schema import EMPTY, check_schema, is_empty, migrate
 from streams.agents.aggregate import Aggregate
 from streams.agents.aggregate_memory import AggregateMemory
-from streams.agents.base import Agent, StatefulAgent, TimedAgent
 from streams.agents.case_events import CaseEvents
 from streams.agents.enrich import Enrich
 from streams.agents.rectify import Rectify
 from streams.agents.rectify_memory import RectifyMemory
 from streams.agents.reference import ReferenceAudit
+from streams.agents.reference_memory import ReferenceMemory, models
 from streams.agents.refusals import Refusals
-from streams.agents.repeat import Repeat, RepeatMemory
+from streams.agents.repeat import Repeat
+from streams.agents.repeat_memory import RepeatMemory
 from streams.errors import HaochapingError
 from streams.folders import make_private
 from streams.metrics import Metrics
@@ -29,15 +30,16 @@ from streams.rules.enrichment import Reference
 from streams.rules.pseudonym import pseudonymiser
 from streams.runtime.access import kafka_access
 from streams.runtime.admin import admin_client, check_topics, create_topics
+from streams.runtime.agent import Agent, StatefulAgent, TimedAgent
 from streams.runtime.baton import Baton
 from streams.runtime.checkpoint import Checkpoint
 from streams.runtime.chunks import MAX_CHUNK, Chunk
 from streams.runtime.clock import Clock, EventClock, WallClock
+from streams.runtime.follower import Follower
 from streams.runtime.identity import bound_topics, check_ids, remember_ids, remembered_ids, sizes, topic_ids
 from streams.runtime.memory import Memories, Memory, recover
 from streams.runtime.producer import BatchProducer, Outbox
 from streams.runtime.pulse import Pulse
-from streams.runtime.reference import ReferenceReader
 from streams.runtime.sink_writer import SinkWriter
 from streams.runtime.standby import Standbys
 from streams.runtime.timers import Timers
@@ -113,6 +115,13 @@ async def _within(what: str, *stopping: Coroutine[Any, Any, None]) -> None:
             log.warning("%s did not stop well: %r", what, exc)
 
 
+async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """End tasks, and wait until they have, well or badly."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 class Worker:
     """One process of the consumer group: agents, checkpoint, timers, web."""
 
@@ -143,13 +152,14 @@ class Worker:
         web = WebServer(self)
         self.sink = SinkWriter(self.settings.sink_url, self.metrics)
         self.producer = BatchProducer(self.settings)
-        reader = ReferenceReader(self.settings, self.reference)
+        learn = ReferenceMemory(self.topics, self.settings.zone, self.reference).take
+        follower = Follower(self.settings, models(self.topics), learn)
         app = faust_app(self.settings)
         tasks: list[asyncio.Task[Any]] = []
         try:
             await web.start()
             stopping = asyncio.create_task(stop.wait(), name="stop")
-            await self._until_first([self._prepare(reader), stopping])
+            await self._until_first([self._prepare(follower), stopping])
             if stop.is_set():
                 return
             self.app = app
@@ -166,7 +176,7 @@ class Worker:
                 asyncio.create_task(each, name=name)
                 for name, each in (
                     ("checkpoint", self.checkpoint.run()),
-                    ("reference", reader.run()),
+                    ("reference", follower.run()),
                     ("timers", self.timers.run()),
                     ("pulse", self.pulse.run()),
                     ("standbys", self.standbys.run()),
@@ -178,14 +188,11 @@ class Worker:
         finally:
             self.recovered = False
             # The checkpoint's own task last: what it is about to make safe must not be cut short.
-            for task in tasks[1:]:
-                task.cancel()
-            await asyncio.gather(*tasks[1:], return_exceptions=True)
+            flushing, others = tasks[:1], tasks[1:]
+            await _cancel(others)
             await self._stop(app)
-            for task in tasks[:1]:
-                task.cancel()
-            await asyncio.gather(*tasks[:1], return_exceptions=True)
-            await _within("connections", reader.stop(), self.producer.stop(), web.stop())
+            await _cancel(flushing)
+            await _within("connections", follower.stop(), self.producer.stop(), web.stop())
             self.sink.close()
 
     @property
@@ -221,7 +228,7 @@ class Worker:
             log.warning("stopping without a last checkpoint (%s): what is not committed will be read again", exc)
         await _within("Faust", app.stop())
 
-    async def _prepare(self, reader: ReferenceReader) -> None:
+    async def _prepare(self, follower: Follower) -> None:
         """Everything that must be there before the first record."""
         await self._prepare_topics()
         self.metrics.kafka_up.set(1)
@@ -229,7 +236,8 @@ class Worker:
         await self._prepare_sink(established=bool(known))
         await self.producer.start()
         await self._remember_ids(known)
-        await reader.start(self.partitions)
+        await follower.start(self.partitions)
+        log.info("reference read: %s", self.reference)
 
     async def _prepare_topics(self) -> None:
         async with admin_client(self.settings) as admin:
@@ -295,7 +303,7 @@ class Worker:
         )
         aggregate = Aggregate(
             topics,
-            Memories(topics.enriched.name, topics.aggregate_changelog.name, AggregateMemory),
+            Memories(topics.aggregate_changelog.name, AggregateMemory),
             settings.dedupe_days,
             self.clock,
             refusals,
@@ -304,7 +312,7 @@ class Worker:
         )
         rectify = Rectify(
             topics,
-            Memories(topics.case_inputs.name, topics.rectify_changelog.name, lambda: RectifyMemory(settings.zone)),
+            Memories(topics.rectify_changelog.name, lambda: RectifyMemory(settings.zone)),
             settings,
             self.clock,
             refusals,
@@ -315,7 +323,7 @@ class Worker:
         )
         repeat = Repeat(
             topics,
-            Memories(topics.incidents.name, topics.repeat_changelog.name, RepeatMemory),
+            Memories(topics.repeat_changelog.name, RepeatMemory),
             settings,
             self.clock,
             metrics,
@@ -325,10 +333,7 @@ class Worker:
         self.timed: tuple[TimedAgent[Any], ...] = (rectify, repeat)
         # In the order of a review's way; of agents with a chunk each the last of these goes first (runtime/baton.py).
         self.agents: tuple[Agent, ...] = (
-            *(
-                ReferenceAudit(topics, each.name, settings.zone, refusals)
-                for each in (topics.windows, topics.staff, topics.services)
-            ),
+            *(ReferenceAudit(topics, each, settings.zone, refusals) for each in models(topics)),
             enrich,
             aggregate,
             CaseEvents(topics, settings.zone, refusals),

@@ -13,7 +13,7 @@ from streams import __version__
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # `_created` series double the output for nothing
 
-#: Series of `haochaping_repeat_alert_active`, at the most: staff_id is a label here and nowhere else.
+#: Series of each of the two metrics that have `staff_id` for a label, at the most.
 MAX_REPEAT_SERIES = 500
 
 
@@ -62,7 +62,7 @@ class Metrics:
         # How the pipeline is
         self.event_delay = Histogram(
             "haochaping_event_delay_seconds",
-            "From the broker's timestamp to all outputs acknowledged, for the oldest record of each chunk.",
+            "From the broker's timestamp to all outputs acknowledged, for the first record of each chunk.",
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600, 1200, 1800, 3600),
             registry=registry,
         )
@@ -86,13 +86,17 @@ class Metrics:
             buckets=(1, 10, 100, 500, 1000, 2000, 5000),
             registry=registry,
         )
-        self.agent_seconds = counter("agent_seconds", "Time an agent spent in its rules.", "agent")
+        self.agent_seconds = counter(
+            "agent_seconds", "Seconds an agent spent on its chunks; not what time alone brings.", "agent"
+        )
         self.checkpoint_seconds = counter(
             "checkpoint_seconds",
-            "Time checkpoints spent waiting, by step: Kafka's acknowledgements, the sink, the commit of offsets.",
+            "Seconds checkpoints spent waiting, by step: Kafka's acknowledgements, the sink, the commit of offsets.",
             "step",
         )
-        self.state_entries = gauge("state_entries", "Entries an agent remembers.", "state")
+        self.state_entries = gauge(
+            "state_entries", "Entries an agent remembers; `standby`: all copies kept for other workers.", "state"
+        )
         self.recovery_seconds = gauge("recovery_seconds", "How long the last recovery of state took.")
         self.ready = gauge("ready", "1 while state is recovered and the sink answers, as /readyz.")
 

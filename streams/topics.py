@@ -1,4 +1,4 @@
-"""Every topic: its name, key, clean-up and schema, in one table. Source: CONTRACT §1."""
+"""Every topic: its name, its clean-up and limits, and whose partition count it shares. Source: CONTRACT §1."""
 
 import zlib
 from collections.abc import Iterator
@@ -96,6 +96,7 @@ class Topics:
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition a key belongs to: CRC-32, as librdkafka's `consistent` partitioner.
 
-    Not Kafka's murmur2, which costs 10 µs a key in Python; only this house writes the topics it is used for.
+    Not Kafka's murmur2, which costs 10 µs a key in Python. Nothing depends on where others place the keys of the topics
+    that they write, too (of the reference: agents/reference_memory.py).
     """
     return zlib.crc32(key) % partitions

@@ -1,6 +1,6 @@
 """Tables, views and how a database comes to have them."""
 
-from sinks.schema.migrations import EMPTY, SCHEMA_VERSION, check_schema, is_empty, migrate, schema_version
+from sinks.schema.migrations import EMPTY, SCHEMA_VERSION, check_schema, is_empty, migrate
 from sinks.schema.rows import alert_columns, case_columns
 from sinks.schema.tables import TABLES
 
@@ -13,5 +13,4 @@ __all__ = [
     "check_schema",
     "is_empty",
     "migrate",
-    "schema_version",
 ]

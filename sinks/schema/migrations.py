@@ -44,9 +44,13 @@ def for_server(sql: str, version: tuple[int, int]) -> str:
 def schema_version(sink: Sink) -> int:
     """The highest migration applied; 0 for a database without any."""
     try:
-        return int(sink.query("SELECT max(version) AS version FROM schema_migrations").rows[0][0])
+        return _applied(sink)
     except SinkError:
         return 0
+
+
+def _applied(sink: Sink) -> int:
+    return int(sink.query("SELECT max(version) AS version FROM schema_migrations").rows[0][0])
 
 
 def check_schema(sink: Sink) -> None:
@@ -86,7 +90,7 @@ def _steps(sink: Sink, zone: str, repeat_window_days: int) -> Iterator[str]:
     sink.create_database()
     server = sink.server_version()
     sink.command(_VERSIONS_TABLE)
-    present = int(sink.query("SELECT max(version) AS version FROM schema_migrations").rows[0][0])
+    present = _applied(sink)
     for number, tables in MIGRATIONS:
         if number > present:
             for name in tables:

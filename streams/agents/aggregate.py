@@ -15,32 +15,27 @@ from typing import Any
 import orjson
 
 from streams.agents.aggregate_memory import AggregateMemory
+from streams.agents.case_inputs import KIND_HEADER, OPENING
 from streams.agents.effects import Effects
-from streams.agents.enrich import HASH_BYTES, SENT_HEADER
+from streams.agents.enrich import SENT_HEADER
 from streams.agents.refusals import Reason, Refusals
 from streams.metrics import Metrics
-from streams.rules.admission import Verdict, judge, remember
+from streams.rules.admission import HASH_BYTES, Verdict, judge, remember
 from streams.rules.local_time import EPOCH
-from streams.runtime.chunks import Chunk
+from streams.runtime.chunks import Chunk, Record
 from streams.runtime.clock import Clock
 from streams.runtime.memory import Memories
 from streams.runtime.producer import Outbox
-from streams.topics import Topics
-
-_DAY_MS = 24 * 60 * 60 * 1000
-
-#: Header of a case input that says what it is.
-KIND_HEADER = "hcp-kind"
-OPENING = b"opening"
+from streams.topics import DAY_MS, Topics
 
 #: A record to give effect to: (record, enriched review, hash of what was sent).
-Admitted = tuple[Any, dict[str, Any], bytes]
+Admitted = tuple[Record, dict[str, Any], bytes]
 
 _RATED = itemgetter("rating", "channel")
 
 
 @dataclass(slots=True)
-class News:
+class NewReviews:
     """The reviews of a chunk that were never seen before, as the memory keeps them."""
 
     review_ids: list[str] = field(default_factory=list)
@@ -75,7 +70,7 @@ class Aggregate:
         self._changelog = topics.aggregate_changelog.name
         self._case_inputs = topics.case_inputs.name
         # A record read again after a crash must find what it found before, so memories outlive the promise by a day.
-        self._keep_ms = (dedupe_days + 1) * _DAY_MS
+        self._keep_ms = (dedupe_days + 1) * DAY_MS
         self._clock = clock
         self._refusals = refusals
         self._metrics = metrics
@@ -92,7 +87,7 @@ class Aggregate:
         """Admit, tally and sink the chunk's reviews."""
         memory = self.memories[chunk.partition]
         changelog = out.messages[self._changelog][chunk.partition]
-        effects, news = Effects(), News()
+        effects, news = Effects(), NewReviews()
         for part in chunk.parts():
             self._take(part, memory, effects, news, out)
         if effects:
@@ -110,7 +105,7 @@ class Aggregate:
         changelog += memory.keep(news.review_ids, news.offsets, news.contents, arrived)
         changelog += memory.expire(time.time_ns() // 1_000_000, self._keep_ms)
 
-    def _take(self, part: Chunk, memory: AggregateMemory, effects: Effects, news: News, out: Outbox) -> None:
+    def _take(self, part: Chunk, memory: AggregateMemory, effects: Effects, news: NewReviews, out: Outbox) -> None:
         """Some hundred of them."""
         admitted, new = self._admit(part, memory, out)
         if admitted:
@@ -144,7 +139,7 @@ class Aggregate:
                 self._refuse(chunk, record, sent[HASH_BYTES:], out)
         return admitted, news
 
-    def _refuse(self, chunk: Chunk, record: Any, sent: bytes, out: Outbox) -> None:
+    def _refuse(self, chunk: Chunk, record: Record, sent: bytes, out: Outbox) -> None:
         """A conflict. Enriched anew after a crash it stands elsewhere; what was sent, which is named, does not."""
         place, key = f"{chunk.topic}/{chunk.partition}/{record.offset}", record.key
         if sent:  # enriched by a version that says so
@@ -157,7 +152,7 @@ class Aggregate:
         )
         self._refusals.refuse(out, Reason.CONFLICT, detail, place, key, record.value)
 
-    def _open_case(self, record: Any, out: Outbox) -> None:
+    def _open_case(self, record: Record, out: Outbox) -> None:
         out.produce(self._case_inputs, record.key, record.value, ((KIND_HEADER, OPENING),))
 
     def _count(self, news: Sequence[dict[str, Any]]) -> None:
@@ -174,7 +169,7 @@ class Aggregate:
                 self._publish("bad_review", review)
 
 
-def _sent(record: Any) -> bytes:
+def _sent(record: Record) -> bytes:
     """What the publisher sent, in the one header that agents/enrich.py gives."""
     ((name, sent),) = record.headers
     assert name == SENT_HEADER, f"{name} is no header of ours"

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from streams.rules import tally
-from streams.rules.admission import FUTURE_MS, Seen, offset_of, remember
+from streams.rules.admission import FUTURE_MS, HASH_BYTES, Seen, offset_of, remember
 from streams.runtime.clock import BEGINNING
 from streams.runtime.producer import Message
 
@@ -74,7 +74,7 @@ class AggregateMemory:
         self._segments[key] = (arrived, review_ids)
         hashes = bytes.fromhex(contents)
         for number, (review_id, offset) in enumerate(zip(review_ids, offsets, strict=True)):
-            entry = remember(offset, hashes[8 * number : 8 * number + 8])
+            entry = remember(offset, hashes[HASH_BYTES * number : HASH_BYTES * (number + 1)])
             known = self.seen.get(review_id)
             if known is None or offset_of(entry) < offset_of(known):
                 self.seen[review_id] = entry
@@ -156,7 +156,7 @@ class AggregateMemory:
             yield _CLOCK, now.isoformat().encode(), _NO_HEADERS, None
 
     def keep(self, review_ids: list[str], offsets: list[int], contents: list[bytes], arrived: int) -> Iterator[Message]:
-        """Changelog records of reviews just seen, their offsets and 8-byte content hashes; `arrived` by then (ms)."""
+        """Changelog records of reviews just seen, their offsets and content hashes; `arrived` by then (ms)."""
         self._arrived = max(self._arrived, arrived)
         for start in range(0, len(review_ids), SEGMENT):
             part = slice(start, start + SEGMENT)

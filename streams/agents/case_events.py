@@ -1,33 +1,13 @@
 """cases.events → case inputs: validates each event and sends it where its case lives."""
 
-from typing import Any
 from zoneinfo import ZoneInfo
 
-import orjson
-from pydantic import ValidationError
-
-from streams.agents.aggregate import KIND_HEADER
-from streams.agents.refusals import Reason, Refusals, too_large
-from streams.runtime.chunks import Chunk
+from streams.agents.case_inputs import ARRIVED_HEADER, EVENT, KIND_HEADER, SOURCE_HEADER, SOURCE_KEY_HEADER
+from streams.agents.refusals import Reason, Refusals, too_large, unusable
+from streams.runtime.chunks import Chunk, Record
 from streams.runtime.producer import Outbox
-from streams.schemas.case_event import CaseEvent
-from streams.schemas.fields import told
+from streams.schemas.case_event import parse_event
 from streams.topics import Topics
-
-EVENT = b"event"
-
-#: The event's own key and place, should it be refused later for want of a case, and its timestamp (ms since the epoch).
-SOURCE_KEY_HEADER, SOURCE_HEADER, ARRIVED_HEADER = "hcp-source-key", "hcp-source", "hcp-arrived"
-
-
-def parse_event(value: bytes | None, zone: ZoneInfo) -> CaseEvent:
-    """A case event.
-
-    Raises:
-        orjson.JSONDecodeError: it is not JSON.
-        ValidationError: it is not an event.
-    """
-    return CaseEvent.model_validate(orjson.loads(value or b""), context={"zone": zone})
 
 
 class CaseEvents:
@@ -48,17 +28,15 @@ class CaseEvents:
             refused += not self._take(chunk, record, out)
         self._refusals.watch(chunk.topic, chunk.partition, len(chunk.records), refused)
 
-    def _take(self, chunk: Chunk, record: Any, out: Outbox) -> bool:
+    def _take(self, chunk: Chunk, record: Record, out: Outbox) -> bool:
         source = f"{chunk.topic}/{chunk.partition}/{record.offset}"
         if detail := too_large(record):
             self._refusals.refuse(out, Reason.TOO_LARGE, detail, source, record.key, record.value)
             return False
         try:
             event = parse_event(record.value, self._zone)
-        except orjson.JSONDecodeError as exc:
-            detail, reason = f"not a JSON text in UTF-8: {exc}", Reason.NOT_JSON
-        except ValidationError as exc:
-            detail, reason = told(exc.errors(include_url=False, include_input=False)), Reason.SCHEMA
+        except ValueError as exc:
+            reason, detail = unusable(exc)
         else:
             headers = [
                 (KIND_HEADER, EVENT),

@@ -13,23 +13,22 @@ import orjson
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from streams.agents.refusals import Reason, Refusals, too_large
-from streams.rules.admission import FUTURE, FUTURE_MS
+from streams.agents.refusals import Reason, Refusals, too_large, unusable
+from streams.rules.admission import FUTURE, FUTURE_MS, HASH_BYTES
 from streams.rules.categories import Lexicon, cause_of
 from streams.rules.enrichment import MAX_MATCHES, Match, Reference
 from streams.rules.local_time import LocalTime, instant
 from streams.rules.masking import mask
-from streams.runtime.chunks import Chunk
+from streams.runtime.chunks import Chunk, Record
 from streams.runtime.producer import Message, Outbox
 from streams.schemas.fields import ID_PATTERN, told
 from streams.schemas.review import BAD_RATING, REVIEWS, Review, Reviewer
 from streams.topics import Topics, partition_of
 
-#: What the publisher sent: its hash (8 bytes), so that a resend is told from a conflict whatever the reference says by
-#: then; and, for a conflict to name it, its place `partition/offset`, and if its key was not the review's id, `/` for
-#: none, or `/=` and the key if that is an id.
+#: What the publisher sent: its hash, so that a resend is told from a conflict whatever the reference says by then; and,
+#: for a conflict to name it, its place `partition/offset`, and if its key was not the review's id, `/` for none, or
+#: `/=` and the key if that is an id.
 SENT_HEADER = "hcp-content"
-HASH_BYTES = 8
 
 T = TypeVar("T")
 
@@ -38,7 +37,7 @@ T = TypeVar("T")
 class Valid:
     """The usable records of a chunk, column by column."""
 
-    records: Sequence[Any]
+    records: Sequence[Record]
     reviews: Sequence[Review]
     occurred: Sequence[str]  # occurred_at in local time
     received: Sequence[str]  # received_at in local time
@@ -109,7 +108,7 @@ class Enrich:
         return valid
 
     def _in_local_time(
-        self, partition: int, records: Sequence[Any], documents: Sequence[dict[str, Any]], reviews: Sequence[Review]
+        self, partition: int, records: Sequence[Record], documents: Sequence[dict[str, Any]], reviews: Sequence[Review]
     ) -> Valid:
         write = self._local.write
         occurred = [
@@ -121,7 +120,7 @@ class Enrich:
         ]
         return Valid(records, reviews, occurred, received, partition)
 
-    def _ahead(self, chunk: Chunk, record: Any, review: Review, out: Outbox) -> bool:
+    def _ahead(self, chunk: Chunk, record: Record, review: Review, out: Outbox) -> bool:
         """Refuse a review from the future."""
         if review["occurred_at"].timestamp() * 1000 <= record.timestamp + FUTURE_MS:
             return False
@@ -136,10 +135,10 @@ class Enrich:
         )
         return True
 
-    def _validate(self, chunk: Chunk, out: Outbox) -> tuple[list[Any], list[dict[str, Any]], list[Review]]:
+    def _validate(self, chunk: Chunk, out: Outbox) -> tuple[list[Record], list[dict[str, Any]], list[Review]]:
         """Records that are reviews, the document each holds, the review. Together: half the cost of one by one."""
         documents: list[Any] = []
-        records: list[Any] = []
+        records: list[Record] = []
         for record in chunk.records:
             value = record.value or b""
             if detail := too_large(record):
@@ -148,7 +147,7 @@ class Enrich:
             try:
                 documents.append(orjson.loads(value))
             except orjson.JSONDecodeError as exc:
-                self._refuse(out, chunk, record, Reason.NOT_JSON, f"not a JSON text in UTF-8: {exc}")
+                self._refuse(out, chunk, record, *unusable(exc))
                 continue
             records.append(record)
         context = {"zone": self._zone}
@@ -233,7 +232,7 @@ class Enrich:
         fragments = self._fragments[match] = _inside(orjson.dumps(match)), given, inferred
         return fragments
 
-    def _refuse(self, out: Outbox, chunk: Chunk, record: Any, reason: Reason, detail: str) -> None:
+    def _refuse(self, out: Outbox, chunk: Chunk, record: Record, reason: Reason, detail: str) -> None:
         source = f"{chunk.topic}/{chunk.partition}/{record.offset}"
         self._refusals.refuse(out, reason, detail, source, record.key, record.value)
 

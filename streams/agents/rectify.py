@@ -16,12 +16,12 @@ from typing import Any
 import orjson
 
 from sinks.schema import case_columns
-from streams.agents.aggregate import KIND_HEADER, OPENING
-from streams.agents.alert_book import VERSIONS, Announcer, LocalJson
-from streams.agents.case_events import ARRIVED_HEADER, SOURCE_HEADER, SOURCE_KEY_HEADER, parse_event
+from streams.agents.alert_book import VERSIONS
+from streams.agents.announcer import Announcer, LocalJson
+from streams.agents.case_inputs import ARRIVED_HEADER, KIND_HEADER, OPENING, SOURCE_HEADER, SOURCE_KEY_HEADER
 from streams.agents.rectify_memory import CLOCK_KEY, OPENING_KEY, Dossier, Event, Look, News, RectifyMemory
 from streams.agents.refusals import Reason, Refusals
-from streams.agents.repeat import groups_of
+from streams.agents.repeat_memory import groups_of
 from streams.metrics import Metrics
 from streams.rules.admission import LATENESS, ORPHAN
 from streams.rules.cases import Facts, case_of, gather
@@ -35,6 +35,7 @@ from streams.runtime.memory import Memories
 from streams.runtime.producer import Outbox
 from streams.schemas.alert import Alert
 from streams.schemas.case import Case
+from streams.schemas.case_event import parse_event
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -240,10 +241,10 @@ class Rectify:
             self._publish("case", orjson.Fragment(written))
             # Dismissed reviews count for nothing and closed ones are handled: the incidents say so. Of time they don't.
             if again or before is None or _says(case) != _says(before):
-                self._report_incident(_incident(case), case.version, out)
+                self._report_incident(_incident(case, facts.done_at), case.version, out)
         announced = dict(memory.book.about(case_id))
         spans = spans_of(dossier.opening, facts, self._rules)
-        derived = alerts_of(dossier.opening, facts, spans, self._zone, now, announced)
+        derived = alerts_of(dossier.opening, facts, spans, self._rules.zone, now, announced)
         alerts = memory.book.announce(case_id, derived, news.seen_at, case.version, again=again)
         self._announcer.give(alerts, announced, out)
         news.alerts += alerts
@@ -276,7 +277,10 @@ class Rectify:
         for event in list(dossier.events.values()):
             if now < self._patience(event) or not (self._clock.by_events or self._quiet()):
                 continue
-            detail = f"no bad review {case_id} came within 7 days of this event: check its case_id, then replay it"
+            detail = (
+                f"no bad review {case_id} came within {ORPHAN.days} days of this event: check its case_id, then "
+                "replay it"
+            )
             self._refusals.refuse(out, Reason.UNKNOWN_CASE, detail, event.source, event.key, event.value)
             del dossier.events[event.event.event_id]
             refused.append(event)
@@ -312,10 +316,9 @@ class Rectify:
             self._metrics.cases_overdue.labels(*labels).set(number)
 
 
-def _incident(case: Case) -> Incident:
-    """What a case adds to the groups it belongs to."""
-    closed_at = case.rectified_at and case.replied_at and max(case.rectified_at, case.replied_at)
-    return Incident(review_id=case.case_id, closed_at=closed_at, **dict(zip(_SAME, _same(case), strict=True)))
+def _incident(case: Case, done_at: datetime | None) -> Incident:
+    """What a case, done at this instant, adds to the groups it belongs to."""
+    return Incident(review_id=case.case_id, closed_at=done_at, **dict(zip(_SAME, _same(case), strict=True)))
 
 
 #: Fields of an incident that stand in its case under the same name, and their values.

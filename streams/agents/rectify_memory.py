@@ -11,12 +11,11 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from streams.agents.alert_book import ALERT, PENDING, AlertBook, Announced
-from streams.agents.case_events import parse_event
 from streams.runtime.clock import BEGINNING
 from streams.runtime.producer import Message
 from streams.schemas.alert import Alert
 from streams.schemas.case import Case, Opening
-from streams.schemas.case_event import CaseEvent
+from streams.schemas.case_event import CaseEvent, parse_event
 
 #: Kinds of changelog keys, beside the alert book's.
 OPENING_KEY, EVENT_KEY, CLOCK_KEY = b"o", b"e", b"t"

@@ -1,15 +1,16 @@
 """reference.* → reviews.rejected: says of unusable reference records, once, that they are.
 
-Every worker keeps the reference in memory (runtime/reference.py) and passes over what it cannot use; this agent reads
+Every worker keeps the reference in memory (reference_memory.py) and passes over what it cannot use; this agent reads
 the same topics within the consumer group, so that each bad record is refused in public by one of them.
 """
 
 from zoneinfo import ZoneInfo
 
-from streams.agents.refusals import Reason, Refusals
+from streams.agents.reference_memory import models
+from streams.agents.refusals import Refusals, unusable
 from streams.runtime.chunks import Chunk
 from streams.runtime.producer import Outbox
-from streams.runtime.reference import models, parse_reference
+from streams.schemas.reference import parse_reference
 from streams.topics import Topics
 
 
@@ -31,6 +32,6 @@ class ReferenceAudit:
             try:
                 parse_reference(self._model, record.value, self._zone, record.key)
             except ValueError as exc:
-                reason = Reason.NOT_JSON if str(exc).startswith("not JSON") else Reason.SCHEMA
+                reason, detail = unusable(exc)
                 source = f"{chunk.topic}/{chunk.partition}/{record.offset}"
-                self._refusals.refuse(out, reason, str(exc), source, record.key, record.value)
+                self._refusals.refuse(out, reason, detail, source, record.key, record.value)

@@ -3,12 +3,15 @@
 from collections import deque
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+
+import orjson
+from pydantic import ValidationError
 
 from streams.errors import HaochapingError
 from streams.metrics import Metrics
+from streams.runtime.chunks import Record
 from streams.runtime.producer import Outbox, sent_bytes
-from streams.schemas.fields import MAX_BYTES
+from streams.schemas.fields import MAX_BYTES, told
 from streams.topics import REFUSED_BYTES
 
 #: The largest that is sent, with room for headers.
@@ -17,7 +20,7 @@ _MOST_BYTES = REFUSED_BYTES - 64 * 1024
 #: What is said of such a one.
 LEFT_BEHIND = "; its bytes fit no topic, however compressed, and are to be found at hcp-source only"
 
-#: How many of a partition's last records the limit looks at.
+#: How many of a partition's last records the limit looks at, at the least: what was read together counts together.
 LIMIT_RECORDS = 1000
 
 
@@ -32,7 +35,16 @@ class Reason(StrEnum):
     UNKNOWN_CASE = "unknown_case"
 
 
-def too_large(record: Any) -> str | None:
+def unusable(exc: ValueError) -> tuple[Reason, str]:
+    """Why a record that cannot be parsed is refused, and what to say of it, by what parsing it raised."""
+    if isinstance(exc, orjson.JSONDecodeError):
+        return Reason.NOT_JSON, f"not a JSON text in UTF-8: {exc}"
+    if isinstance(exc, ValidationError):
+        return Reason.SCHEMA, told(exc.errors(include_url=False, include_input=False))  # the input may be personal data
+    return Reason.SCHEMA, str(exc)
+
+
+def too_large(record: Record) -> str | None:
     """What is wrong with a record whose key or value is larger than any that is taken."""
     size = max(len(record.key or b""), len(record.value or b""))
     return f"{size} bytes; at most {MAX_BYTES} are taken" if size > MAX_BYTES else None

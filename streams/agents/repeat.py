@@ -8,138 +8,29 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import Enum, auto
 from heapq import nlargest
 from typing import Any
 
 import orjson
-from pydantic import TypeAdapter
 
-from streams.agents.alert_book import ALERT, VERSIONS, AlertBook, Announced, Announcer, LocalJson
+from streams.agents.alert_book import VERSIONS, Announced
+from streams.agents.announcer import Announcer, LocalJson
+from streams.agents.repeat_memory import RepeatMemory, Taken, changelog_key, incident_of
 from streams.metrics import MAX_REPEAT_SERIES, Metrics
-from streams.rules.admission import FUTURE, LATENESS
-from streams.rules.history import Changed, History, Incident
+from streams.rules.admission import LATENESS
+from streams.rules.history import Changed, History
 from streams.rules.repeats import repeat_category, repeat_staff
 from streams.rules.trend import trend_alerts, week_end, week_of, weeks_reached
 from streams.runtime.chunks import Chunk
 from streams.runtime.clock import BEGINNING, Clock
 from streams.runtime.memory import Memories
-from streams.runtime.producer import Message, Outbox
+from streams.runtime.producer import Outbox
 from streams.schemas.alert import Alert
 from streams.settings import Settings
 from streams.topics import Topics
 
 #: Kinds of groups whose alerts are about one review, and of those alerts.
 _ABOUT_ONE = {"staff": "repeat_staff", "hall": "repeat_category"}
-
-_INCIDENT = b"i"
-_TO_INCIDENT = TypeAdapter(Incident)
-
-
-def groups_of(incident: Incident) -> Iterator[str]:
-    """The groups a bad review belongs to; `|` separates because ids have none."""
-    if incident.staff_id is not None:
-        yield f"staff|{incident.staff_id}"
-    for category in incident.categories:
-        if incident.hall_id is not None:
-            yield f"hall|{incident.hall_id}|{category}"
-        yield f"trend|{category}"
-
-
-def _key(group: str, review_id: str) -> bytes:
-    return _INCIDENT + f"{group}|{review_id}".encode()
-
-
-class Taken(Enum):
-    """What an incident says."""
-
-    NEW = auto()  # something new
-    OF_ITSELF = auto()  # something new, but nothing that concerns others of its group
-    AGAIN = auto()  # the same, read again
-    OLD = auto()  # less than what is known
-
-
-class Group:
-    """The incidents of one group, and for each the offset and version it came with."""
-
-    def __init__(self) -> None:
-        self.history = History()
-        self._came: dict[str, tuple[int, int]] = {}
-
-    def __len__(self) -> int:
-        return len(self._came)
-
-    def take(self, offset: int, version: int, incident: Incident) -> Taken:
-        """Note an incident, and say what it was."""
-        known = self._came.get(incident.review_id)
-        if known is None or version > known[1]:
-            self._came[incident.review_id] = (offset, version)
-            return Taken.NEW if self.history.put(incident) else Taken.OF_ITSELF
-        return Taken.AGAIN if offset == known[0] else Taken.OLD
-
-    def drop(self, review_id: str) -> None:
-        """Forget an incident."""
-        self._came.pop(review_id, None)
-        self.history.drop(review_id)
-
-
-class RepeatMemory:
-    """One partition's groups, and what was announced of them."""
-
-    def __init__(self) -> None:
-        self.groups: defaultdict[str, Group] = defaultdict(Group)
-        self.book = AlertBook()
-        self.newest = self.expired_at = BEGINNING
-        self.unsaid: defaultdict[str, set[int]] = defaultdict(set)  # group: weeks whose alert may be lost
-        #: Group: reviews whose alert may be lost, or was announced under other settings.
-        self.doubtful: defaultdict[str, set[str]] = defaultdict(set)
-
-    def __len__(self) -> int:
-        return sum(map(len, self.groups.values()))
-
-    def recall(self, key: bytes, value: bytes | None) -> None:
-        """Take back a changelog record."""
-        if key[:1] == ALERT:
-            self.book.recall(key, value)
-            return
-        group, review_id = key[1:].decode().rsplit("|", 1)
-        if value is None:
-            self.groups[group].drop(review_id)
-        else:
-            offset, body = orjson.loads(value)
-            self.take(group, offset, body["version"], _TO_INCIDENT.validate_python(body["incident"]))
-
-    def take(self, group: str, offset: int, version: int, incident: Incident) -> Taken:
-        """Note an incident of a group, and say what it was."""
-        taken = self.groups[group].take(offset, version, incident)
-        if taken in (Taken.NEW, Taken.OF_ITSELF):
-            self.newest = max(self.newest, incident.occurred_at)
-        return taken
-
-    def doubt(self, alert: Alert) -> None:
-        """Have the next tick look at an alert about one review, and say again what follows."""
-        place = f"staff|{alert.staff_id}" if alert.kind == "repeat_staff" else f"hall|{alert.hall_id}|{alert.category}"
-        self.doubtful[place].add(alert.case_id or "")
-
-    def expire(self, now: datetime, keep: timedelta) -> list[Message]:
-        """Once a day of the incidents' time, forget what is older than `keep`; returns what deletes it.
-
-        One incident from the future, of a publisher whose clock is wrong, must not make all others old.
-        """
-        newest = min(self.newest, now + FUTURE)
-        if newest - self.expired_at < timedelta(days=1):
-            return []
-        self.expired_at = newest
-        before = newest - keep
-        deleted: list[Message] = []
-        for name, group in list(self.groups.items()):
-            for incident in group.history.between(BEGINNING, before):
-                group.drop(incident.review_id)
-                deleted.append((_key(name, incident.review_id), None, [], None))
-            if not len(group):
-                del self.groups[name]
-            deleted += self.book.forget(name, before)
-        return deleted
 
 
 @dataclass(slots=True)
@@ -197,11 +88,11 @@ class Repeat:
         for record in chunk.records:
             body = orjson.loads(record.value)
             group = record.key.decode()
-            incident = _TO_INCIDENT.validate_python(body["incident"])
+            incident = incident_of(body)
             self._clock.observe(incident.occurred_at)  # a worker that has just started has seen no time yet
             taken = memory.take(group, record.offset, body["version"], incident)
             if taken in (Taken.NEW, Taken.OF_ITSELF):
-                key = _key(group, incident.review_id)
+                key = changelog_key(group, incident.review_id)
                 changelog.append((key, orjson.dumps((record.offset, body)), [], None))
             if taken is not Taken.OLD:
                 reach = timedelta() if taken is Taken.OF_ITSELF else self._window

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -90,6 +90,7 @@ class _Line(NamedTuple):
     value: bytes
     timestamp: int
     key: bytes | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 class _Refused(NamedTuple):

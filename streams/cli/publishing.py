@@ -1,6 +1,7 @@
 """Publishing many records with a progress bar. Not in common.py: most commands start without Kafka's client."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from aiokafka.errors import KafkaError
 
@@ -30,7 +31,7 @@ Published = tuple[str, bytes | None, bytes]
 
 
 async def publish_records(
-    settings: Settings, topics: Sequence[str], records: Iterable[Published], total: int, what: str
+    settings: Settings, topics: Sequence[str], records: Iterator[Published], total: int, what: str
 ) -> int:
     """Publish to these topics with a progress bar, `total` being its end; returns how many.
 
@@ -46,7 +47,7 @@ async def publish_records(
     try:
         with progress() as bar:
             task = bar.add_task(f"publishing {what}", total=total)
-            for batch in _batches(records):
+            while batch := list(islice(records, BATCH)):
                 out = Outbox(partitions)
                 for topic, key, value in batch:
                     out.produce(topic, key, value)
@@ -64,14 +65,3 @@ async def publish_records(
     finally:
         await producer.stop()
     return sent
-
-
-def _batches(records: Iterable[Published]) -> Iterator[list[Published]]:
-    batch: list[Published] = []
-    for record in records:
-        batch.append(record)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -1,8 +1,7 @@
-"""A synthetic district: 27 departments, 14 halls, 322 windows, and a year of reviews with the stories of DOMAIN.md."""
+"""A synthetic district: 27 departments, 14 halls, 322 windows, and eight months of reviews with DOMAIN's stories."""
 
 from streams.district.places import references
 from streams.district.plan import Plan
 from streams.district.timeline import timeline
-from streams.district.truth import Truth, truth
 
-__all__ = ["Plan", "Truth", "references", "timeline", "truth"]
+__all__ = ["Plan", "references", "timeline"]

@@ -1,4 +1,4 @@
-"""The stories the district's year must tell, word for word and on their dates. Source: DOMAIN.md."""
+"""The stories the district's year must tell, word for word and on their dates. Source: DOMAIN."""
 
 from datetime import datetime
 from typing import NamedTuple

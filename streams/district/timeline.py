@@ -40,7 +40,7 @@ def timeline(plan: Plan) -> Iterator[Published]:
         order += 1  # breaks ties, so that records are never compared
         heapq.heappush(waiting, (at, order, record))
 
-    for at, record in _rejects(plan, chance):
+    for at, record in _rejects(plan):
         later(at, record)
     for day, count in zip(calendar, counts, strict=True):
         for at, value, review_id in _day(plan, day, count, number, chance):
@@ -116,7 +116,7 @@ def _bad(plan: Plan, bad: BadReview, chance: Random) -> Iterator[tuple[datetime,
         yield at, ("cases.events", case_id, orjson.dumps(event))
 
 
-def _rejects(plan: Plan, chance: Random) -> Iterator[tuple[datetime, Published]]:
+def _rejects(plan: Plan) -> Iterator[tuple[datetime, Published]]:
     """Records that cannot be used, of every kind in turn, all through the year."""
     span = (plan.end - plan.start).days + 1
     for number in range(plan.rejects):

@@ -31,13 +31,16 @@ class Verdict(Enum):
     CONFLICT = "conflict"
 
 
-#: What is remembered of a review: its offset and an 8-byte hash of its content, in one integer, because a million of
-#: them must fit in memory: an integer takes 44 bytes where a tuple of the two takes 120.
+#: Of a review's content a hash of this length is kept: the 64 bits below.
+HASH_BYTES = 8
+
+#: What is remembered of a review: its offset and the hash of its content, in one integer, because a million of them
+#: must fit in memory: an integer takes 44 bytes where a tuple of the two takes 120.
 Seen = int
 
 
 def remember(offset: int, content: bytes) -> Seen:
-    """The memory of a review first seen at `offset` with this content hash (8 bytes)."""
+    """The memory of a review first seen at `offset` with this content hash (HASH_BYTES)."""
     return (offset << 64) | int.from_bytes(content, "big")
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from streams.rules.deadlines import DeadlineRules
 from streams.rules.masking import mask
-from streams.schemas.case import Case, CaseStage, Opening
+from streams.schemas.case import Case, CaseState, Opening
 from streams.schemas.case_event import CaseEvent, EventType
 
 
@@ -138,7 +138,7 @@ def case_of(opening: Opening, facts: Facts, now: datetime | None, version: int) 
     )
 
 
-def _state(facts: Facts) -> CaseStage:
+def _state(facts: Facts) -> CaseState:
     """The furthest step taken: dismissed, closed, rectified, called_back, open.
 
     Rectified without a callback is `rectified` (the callback's own timer still runs); replied without rectified is

@@ -15,7 +15,6 @@ import chinese_calendar  # type: ignore[import-untyped]
 from streams.settings import Settings
 
 DAY = timedelta(days=1)
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 class Calendar(Protocol):
@@ -84,7 +83,7 @@ class DeadlineRules:
     callback_lead: timedelta  # how long before the due time an alert says it is due soon
     rectify_lead: timedelta
     calendar: Calendar
-    zone: ZoneInfo = SHANGHAI  # for the times people read in titles
+    zone: ZoneInfo  # for the times people read in titles
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:

@@ -51,7 +51,7 @@ class Reference:
         return f"{len(self.windows)} windows, {len(self.staff)} staff, {len(self.services)} services"
 
     def learn(self, record: Item) -> None:
-        """Take a record; it replaces the one with its id, but for the roster, which keeps every `since`."""
+        """Take a record; it replaces the one with its id. A roster keeps every `since`, until a record has none."""
         self._forget_matches()
         match record:
             case Window():

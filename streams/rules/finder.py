@@ -1,6 +1,6 @@
 """Finding thousands of words and patterns in a text in one pass, in microseconds.
 
-The standard `re` tries the branches of an alternation one by one; with three thousand that takes longer than all else.
+The standard `re` tries the branches of an alternation one by one; with thousands that takes longer than all else.
 So entries are sorted by the sign they begin with, and each sign has a small expression of its own: its patterns in
 order, then its words as a tree, the longest first. It is compiled when a text first has the sign: all of them take
 seconds, and a worker is to start at once.

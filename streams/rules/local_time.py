@@ -43,7 +43,8 @@ class LocalTime:
 
 
 def instant(milliseconds: int) -> datetime:
-    """A Kafka record's timestamp (UTC). A publisher may give any: beyond the years of reviews, their ends."""
+    """A Kafka record's timestamp (UTC). A publisher may give any: what is before 1970 or after the beginning of
+    LAST_YEAR is taken for the nearer of the two."""
     return EPOCH + timedelta(milliseconds=min(max(milliseconds, 0), _LAST_MS))
 
 

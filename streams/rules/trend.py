@@ -133,7 +133,8 @@ def _alert(
         count=count,
         review_ids=tuple(each.review_id for each in reviews),
         cause=cause_of((category,)),
-        title=f"全区“{name}”差评异常增多：{year} 年第 {number} 周 {count} 条，此前 8 周平均每周 {mean:.1f} 条",
+        title=f"全区“{name}”差评异常增多：{year} 年第 {number} 周 {count} 条，"
+        f"此前 {WEEKS_BEFORE} 周平均每周 {mean:.1f} 条",
         title_en=f"“{name_en}” rising in the district: {count} bad reviews in week {number} of"
-        f" {year}, {mean:.1f} a week in the 8 weeks before",
+        f" {year}, {mean:.1f} a week in the {WEEKS_BEFORE} weeks before",
     )

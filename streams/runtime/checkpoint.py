@@ -44,8 +44,8 @@ class Epoch:
 
     def __init__(self) -> None:
         self.acks: list[Awaitable[Any]] = []
-        self.rows: list[tuple[str, Mapping[str, Sequence[Any]]]] = []
-        self.offsets: dict[tuple[str, int], int] = {}
+        self.rows: list[tuple[str, Mapping[str, Sequence[Any]]]] = []  # tables and their columns
+        self.offsets: dict[tuple[str, int], int] = {}  # by topic and partition, where to go on from
         self.oldest: list[float] = []  # of each chunk, the broker's timestamp of its first record, in seconds
         self.records = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -73,7 +73,8 @@ class Checkpoint:
         self._flushing = asyncio.Lock()
         self._room = asyncio.Event()
         self._room.set()
-        self.committed: dict[tuple[str, int], int] = {}
+        self.committed: dict[tuple[str, int], int] = {}  # since partitions last came, where to go on from
+        #: Monotonic seconds: when something was last got on with, and when a flush last came to its end.
         self.progressed_at = self.flushed_at = time.monotonic()
 
     @property
@@ -130,6 +131,7 @@ class Checkpoint:
 
         Raises:
             CutShort: an earlier flush was.
+            KafkaError: an output was not acknowledged. (The sink is waited for, and a commit that failed is owed.)
         """
         async with self._flushing:
             if self._epoch.empty and not self._owed:

@@ -13,16 +13,16 @@ AT_ONCE = 500
 
 
 class Record(Protocol):
-    """What aiokafka gives for a Kafka record (`aiokafka.ConsumerRecord`)."""
+    """A Kafka record as it is decoded (records.py)."""
 
     @property
     def offset(self) -> int: ...
     @property
     def timestamp(self) -> int: ...  # ms since the epoch, by the broker or the publisher
     @property
-    def key(self) -> bytes | None: ...
+    def key(self) -> Any: ...  # bytes or None; between agents always bytes
     @property
-    def value(self) -> bytes | None: ...
+    def value(self) -> Any: ...  # the same
     @property
     def headers(self) -> Sequence[tuple[str, bytes]]: ...
 
@@ -37,20 +37,20 @@ class Chunk:
 
     topic: str
     partition: int
-    records: list[Any]  # of Record; Any because a typed Protocol costs nothing but mypy's time
+    records: list[Record]
     generation: int  # of the consumer group: a chunk of another generation is not ours to process
 
     @property
     def next_offset(self) -> int:
         """The offset to go on from once this chunk is done."""
-        return int(self.records[-1].offset) + 1
+        return self.records[-1].offset + 1
 
     @property
     def source(self) -> tuple[str, int]:
         """Topic and partition."""
         return self.topic, self.partition
 
-    def grow(self, records: Sequence[Any]) -> bool:
+    def grow(self, records: Sequence[Record]) -> bool:
         """Take in records that come behind, if there is room; what is read again does not."""
         if records[0].offset < self.next_offset or len(self.records) + len(records) > MAX_CHUNK:
             return False
@@ -79,7 +79,7 @@ class WaitingChunks:
         self._forget_others(generation)
         return sum(len(each.records) for chunks in self._chunks.values() for each in chunks) >= MAX_WAITING
 
-    def add(self, topic: str, partition: int, records: list[Any], generation: int) -> Chunk | None:
+    def add(self, topic: str, partition: int, records: list[Record], generation: int) -> Chunk | None:
         """The chunk to hand over; None if the records have joined one that waits."""
         self._forget_others(generation)
         chunks = self._chunks.setdefault((topic, partition), [])

@@ -125,7 +125,7 @@ def bound_topics(topics: Topics) -> list[str]:
 
 
 async def topic_ids(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, str]:
-    """Kafka's id of each topic; empty where the broker gives none (before Kafka 3.0)."""
+    """Kafka's id of each topic; empty where the broker does not speak this version, or gives none."""
     try:
         response = await admin._send_request(_MetadataRequest(names))
     except (IncompatibleBrokerVersion, NotImplementedError):

@@ -31,8 +31,7 @@ M = TypeVar("M", bound=Memory)
 class Memories(Generic[M]):
     """An agent's memories: those of the partitions this worker owns."""
 
-    def __init__(self, topic: str, changelog: str, new: Callable[[], M]) -> None:
-        self.topic = topic
+    def __init__(self, changelog: str, new: Callable[[], M]) -> None:
         self.changelog = changelog
         self._new = new
         self._owned: dict[int, M] = {}

@@ -47,17 +47,10 @@ class Outbox:
         self.rows: list[tuple[str, Mapping[str, Sequence[Any]]]] = []
 
     def produce(
-        self,
-        topic: str,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Sequence[tuple[str, bytes]] = (),
-        *,
-        partition: int | None = None,
+        self, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()
     ) -> None:
-        """A record for `topic`; its partition follows from its key unless given."""
-        if partition is None:
-            partition = partition_of(key or b"", self._partitions[topic])
+        """A record for `topic`; its partition follows from its key."""
+        partition = partition_of(key or b"", self._partitions[topic])
         self.messages[topic][partition].append((key, value, list(headers), None))
 
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -137,7 +130,14 @@ class BatchProducer:
             await producer.stop()
 
     async def send(self, messages: Mapping[str, Mapping[int, Sequence[Message]]]) -> list[Awaitable[Any]]:
-        """Hand batches to the sender, in order; the awaitables are done when the broker has acknowledged them."""
+        """Hand batches to the sender, in order; the awaitables are done when the broker has acknowledged them.
+
+        Args:
+            messages: By topic and partition.
+
+        Raises:
+            KafkaError: a batch could not be queued for HCP_STALL_TIMEOUT seconds, or the producer has failed before.
+        """
         assert self._producer is not None, "start() comes first"
         producer, acks = self._producer, []
         for topic, by_partition in messages.items():
@@ -164,5 +164,9 @@ class BatchProducer:
                 return acknowledged
 
     async def deliver(self, messages: Mapping[str, Mapping[int, Sequence[Message]]]) -> None:
-        """Send and wait for every acknowledgement."""
+        """Send and wait for every acknowledgement.
+
+        Raises:
+            KafkaError: the broker did not take all of it; some of it may be there.
+        """
         await asyncio.gather(*await self.send(messages))

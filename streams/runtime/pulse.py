@@ -1,4 +1,4 @@
-"""Once a second: how far behind are we, does the sink answer, are we stuck?"""
+"""Four times a second: how far behind are we, are we stuck? And now and then what takes longer to find out."""
 
 import asyncio
 import logging
@@ -10,9 +10,9 @@ import faust
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from streams.agents.base import Agent, StatefulAgent
 from streams.errors import HaochapingError
 from streams.metrics import Metrics
+from streams.runtime.agent import Agent, StatefulAgent
 from streams.runtime.catch_up import CatchUp
 from streams.runtime.checkpoint import Checkpoint
 from streams.runtime.gaps import Gaps
@@ -23,9 +23,10 @@ from streams.topics import Topics
 
 log = logging.getLogger(__name__)
 
+#: Seconds between two beats.
 INTERVAL = 0.25
 
-#: Seconds between looks at what costs more: state sizes, reconciliation.
+#: Seconds between looks at what costs more: state sizes, whether the sink answers, reconciliation.
 SLOW_INTERVAL = 10.0
 
 #: Seconds between looks at whether facts and aggregates agree, if this worker has written nothing meanwhile; and, as it
@@ -172,7 +173,7 @@ class Pulse:
                     continue
                 done = worker.checkpoint.committed.get((tp.topic, tp.partition))
                 if done is None:
-                    done = consumer._committed_offset[tp] or 0
+                    done = consumer.committed_before(tp)
                 lags[tp.topic, tp.partition] = max(0, end - done)
                 if end > done:
                     self._left[tp.topic, tp.partition] = done, end
@@ -187,26 +188,35 @@ class Pulse:
 
     def _check_progress(self) -> None:
         worker = self._worker
-        settings, timeout = worker.settings, worker.settings.stall_timeout
+        consumer: Any = worker.app.consumer
         now = time.monotonic()
+        # Two sessions, because nobody asks for heartbeats while the group shares its partitions out; and from when we
+        # began, since the broker answered a moment before, and the first heartbeat is yet to come.
+        heard = now - max(self._began_at, consumer.heard_at or 0.0) < 2 * worker.settings.session_timeout
+        worker.metrics.kafka_up.set(heard)
+        self._check_work(now)
+        if worker.recovered:
+            self._check_consumer(consumer, now)
+        else:
+            self._heard.clear()
+
+    def _check_work(self, now: float) -> None:
+        """Whether what there is to do gets on."""
+        worker, settings = self._worker, self._worker.settings
         if self.lag == 0 and worker.checkpoint.idle:
             worker.checkpoint.progressed_at = now
         # A sink that refuses is being tried again, which is progress of a kind; one that hangs is not.
         stuck = now - max(worker.checkpoint.progressed_at, worker.sink.tried_at)
-        consumer: Any = worker.app.consumer
-        # Twice, because nobody asks for heartbeats while the group shares its partitions out.
-        # The broker has answered a moment before we began; the first heartbeat is yet to come.
-        heard = now - max(self._began_at, consumer.heard_at or 0.0) < 2 * settings.session_timeout
-        worker.metrics.kafka_up.set(heard)
         # Who joins the group waits until the broker has given up the members that are gone. To end sooner would make
         # one more of those, and with a short timeout workers would keep each other waiting for ever.
         sharing = 0 if worker.recovered else settings.session_timeout + settings.rebalance_timeout
-        if stuck > timeout + sharing:
+        if stuck > settings.stall_timeout + sharing:
             doing = "has not got its partitions or their state" if not worker.recovered else "has work"
             raise _stalled(f"no progress for {stuck:.0f} s although the worker {doing} (lag {self.lag})")
-        if not worker.recovered:
-            self._heard.clear()
-            return
+
+    def _check_consumer(self, consumer: Any, now: float) -> None:
+        """Whether the consumer lives and the broker answers it, also when there is nothing to do."""
+        timeout = self._worker.settings.stall_timeout
         if consumer.failure is not None:
             raise _stalled(consumer.failure)
         silent = now - max(self._recovered_at, consumer.heard_at or 0.0)

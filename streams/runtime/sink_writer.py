@@ -24,7 +24,7 @@ LAST_CALL = 3.0
 
 
 class SinkWriter:
-    """The sink, off the event loop: one thread writes, another reads for the board, a third asks whether it answers."""
+    """The sink, off the event loop: one thread writes, another does the reading, a third asks whether it answers."""
 
     def __init__(self, url: str, metrics: Metrics) -> None:
         self._url = url
@@ -34,7 +34,7 @@ class SinkWriter:
         self._reader = ThreadPoolExecutor(1, "sink-reader")
         self._pinger = ThreadPoolExecutor(1, "sink-pinger")
         self.up = False
-        self.tried_at = time.monotonic()  # when a write last ended, well or badly
+        self.tried_at = time.monotonic()  # when a write was last begun, or refused
 
     async def open(self) -> None:
         """Open the sink; whoever asks it before finds it unavailable.
@@ -90,7 +90,11 @@ class SinkWriter:
         return self.up
 
     async def read(self, query: Callable[[Sink], T]) -> T:
-        """Run a query of the board's."""
+        """Run what the board asks, what the pulse measures, or what a start does with the schema; one at a time.
+
+        Raises:
+            HaochapingError: the sink does not answer, or cannot.
+        """
         return await self._in(self._reader, lambda: query(self._sink))
 
     async def _in(self, pool: ThreadPoolExecutor, call: Callable[[], T]) -> T:

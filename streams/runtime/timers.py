@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from datetime import datetime
 from typing import Any, Protocol
 
-from streams.agents.base import Agent, TimedAgent
+from streams.runtime.agent import Agent, TimedAgent
 from streams.runtime.checkpoint import Checkpoint
 from streams.runtime.clock import BEGINNING, Clock
 from streams.runtime.producer import Outbox

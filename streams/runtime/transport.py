@@ -181,6 +181,11 @@ class ChunkedConsumer(driver.Consumer):  # type: ignore[misc]
         end: int | None = self._thread._ensure_consumer().last_stable_offset(aiokafka.TopicPartition(*tp))
         return end
 
+    def committed_before(self, tp: TP) -> int:
+        """The offset that was committed of a partition when partitions last came; 0 for none."""
+        committed: int = self._committed_offset[tp] or 0
+        return committed
+
     def read_to(self, topic: str, partition: int, done: int) -> int | None:
         """The offset to be read next, if all that was handed over of the partition is done; else None."""
         assigned = self._thread._ensure_consumer()._subscription.subscription

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-CaseStage = Literal["open", "called_back", "rectified", "closed", "dismissed"]
+CaseState = Literal["open", "called_back", "rectified", "closed", "dismissed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Case:
     replied_at: datetime | None
     dismissed_at: datetime | None
     extended_at: datetime | None
-    state: CaseStage
+    state: CaseState
     callback_on_time: bool | None  # None while undecided
     rectify_on_time: bool | None
     occurred_at: datetime

@@ -1,7 +1,9 @@
 """What people did about a bad review (topic `cases.events`). Source: CONTRACT §2."""
 
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
+import orjson
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from streams.schemas.fields import Id, Time
@@ -22,3 +24,13 @@ class CaseEvent(BaseModel):
     by: Text | None = None
     note: Text | None = None
     measure: Text | None = None
+
+
+def parse_event(value: bytes | None, zone: ZoneInfo) -> CaseEvent:
+    """The event a record's value holds; a time without an offset is local time in `zone`.
+
+    Raises:
+        orjson.JSONDecodeError: it is not JSON.
+        ValidationError: it is not an event.
+    """
+    return CaseEvent.model_validate(orjson.loads(value or b""), context={"zone": zone})

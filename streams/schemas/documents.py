@@ -24,7 +24,8 @@ MODELS: dict[str, Any] = {
 _NOTE = (
     "Made by `python -m streams.schemas.documents docs/schemas`. What it refuses is refused; what it takes may be "
     "refused for what it cannot say: a day that does not exist, a rating of 5.0 (it must be written 5), a time in "
-    "UTC outside the years 1970 to 2105, a size of more than 64 KiB. `haochaping publish --dry-run` tells all of these."
+    "UTC outside the years 1970 to 2105, a review or a case event of more than 64 KiB. `haochaping publish --dry-run` "
+    "tells all of these."
 )
 
 

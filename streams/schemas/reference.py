@@ -1,7 +1,9 @@
 """Windows, staff and services: what a review is matched to (topics `reference.*`). Source: CONTRACT §2."""
 
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
+import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from streams.schemas.fields import Id, Name, Time
@@ -78,3 +80,20 @@ class Service(_Record):
 
 #: What a reference topic holds.
 Item = Window | Staff | Service
+
+
+def parse_reference(model: type[Item], value: bytes, zone: ZoneInfo, key: bytes | None = None) -> Item:
+    """The item a record's value holds; a time in it without an offset is local time in `zone`.
+
+    Kafka keeps the last record of a key, and deletes by key: under another than its id a record would stand beside the
+    one it should replace, and which of them is read last would change from start to start.
+
+    Raises:
+        orjson.JSONDecodeError: it is not JSON.
+        ValidationError: it is not such an item.
+        ValueError: it has another key; the message says so.
+    """
+    item = model.model_validate(orjson.loads(value), context={"zone": zone})
+    if key is not None and key != item.key.encode():
+        raise ValueError(f"the record's key must be its id, {item.key}: by it Kafka keeps the last one, and deletes")
+    return item

@@ -93,7 +93,7 @@ class WebServer:
         await self._runner.cleanup()
 
     async def _board(self, request: web.Request) -> web.FileResponse:
-        return web.FileResponse(STATIC / "board.html", headers={"Cache-Control": "no-cache"})
+        return web.FileResponse(STATIC / "board.html")
 
     async def _healthz(self, request: web.Request) -> web.Response:
         return as_json({"status": "alive", "version": __version__})

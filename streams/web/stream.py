@@ -58,9 +58,7 @@ class EventStream:
         """GET /api/stream."""
         if len(self._listeners) >= MOST_LISTENERS:
             return busy(f"{MOST_LISTENERS} listen already: the views tell the same", HEARTBEAT)
-        response = web.StreamResponse(
-            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-        )
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
         queue: asyncio.Queue[bytes] = asyncio.Queue(BACKLOG)
         self._listeners.add(queue)
         try:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.district import Plan, truth
+from streams.district import Plan
+from tests.truth import truth
 
 COMMAND = [sys.executable, "-m", "streams", "demo", "--reviews", "3000", "--port", "0"]
 

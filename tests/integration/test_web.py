@@ -222,6 +222,7 @@ async def test_answers_are_in_nobodys_frame_and_do_not_tell_what_gives_them(
         _, headers, _ = await ask(path)
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert headers["Cache-Control"] == "no-cache"
         assert "ython" not in headers["Server"]
     status, headers, _ = await ask("/" + "a" * 20_000)
     assert status == 400 and "ython" not in headers["Server"]

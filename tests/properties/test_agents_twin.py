@@ -12,12 +12,12 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.agents.aggregate import KIND_HEADER, OPENING
-from streams.agents.case_events import EVENT, SOURCE_HEADER
+from streams.agents.case_inputs import EVENT, KIND_HEADER, OPENING, SOURCE_HEADER
 from streams.agents.rectify import LOOK_AGAIN, Rectify
 from streams.agents.rectify_memory import RectifyMemory
 from streams.agents.refusals import Refusals
-from streams.agents.repeat import Repeat, RepeatMemory
+from streams.agents.repeat import Repeat
+from streams.agents.repeat_memory import RepeatMemory
 from streams.metrics import Metrics
 from streams.runtime.chunks import Chunk
 from streams.runtime.memory import Memories
@@ -69,8 +69,8 @@ class House:
         def publish(kind: str, record: Any) -> None:
             pass
 
-        cases = Memories(TOPICS.case_inputs.name, TOPICS.rectify_changelog.name, lambda: RectifyMemory(rules.zone))
-        groups = Memories(TOPICS.incidents.name, TOPICS.repeat_changelog.name, RepeatMemory)
+        cases = Memories(TOPICS.rectify_changelog.name, lambda: RectifyMemory(rules.zone))
+        groups = Memories(TOPICS.repeat_changelog.name, RepeatMemory)
         rectify = Rectify(TOPICS, cases, rules, self.clock, refusals, metrics, publish, lambda: self.quiet)
         repeat = Repeat(TOPICS, groups, rules, self.clock, metrics, publish)
         self.stages = [Stage(agent, None, [0] * PARTITIONS, [0] * PARTITIONS) for agent in (rectify, repeat)]

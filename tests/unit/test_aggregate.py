@@ -67,7 +67,7 @@ class Run:
         self.restart()
 
     def restart(self) -> None:
-        memories = Memories(TOPICS.enriched.name, TOPICS.aggregate_changelog.name, AggregateMemory)
+        memories = Memories(TOPICS.aggregate_changelog.name, AggregateMemory)
         self.metrics, self.clock = Metrics(), EventClock()
         refusals = Refusals(TOPICS.rejected.name, self.metrics, 1)
         self.agent = Aggregate(TOPICS, memories, DEDUPE_DAYS, self.clock, refusals, self.metrics, lambda *_: None)

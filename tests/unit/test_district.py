@@ -1,4 +1,4 @@
-"""The synthetic district is what DOMAIN.md says, and knows what the pipeline must find in it."""
+"""The synthetic district is what DOMAIN says, and holds what tests/truth.py says that the pipeline must find in it."""
 
 import re
 import tracemalloc
@@ -11,13 +11,15 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
-from streams.agents.case_events import parse_event
-from streams.district import Plan, references, timeline, truth
+from streams.agents.reference_memory import models
+from streams.district import Plan, references, timeline
 from streams.errors import HaochapingError
-from streams.runtime.reference import models, parse_reference
+from streams.schemas.case_event import parse_event
+from streams.schemas.reference import parse_reference
 from streams.schemas.review import REVIEWS
 from streams.settings import Settings
 from streams.topics import Topics
+from tests.truth import truth
 
 SMALL = Plan(reviews=5000)
 

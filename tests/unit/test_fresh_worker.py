@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 import pytest
 
-from streams.agents.repeat import Repeat, RepeatMemory
+from streams.agents.repeat import Repeat
+from streams.agents.repeat_memory import RepeatMemory
 from streams.metrics import Metrics
 from streams.rules.repeats import Incident
 from streams.runtime.chunks import Chunk
@@ -44,7 +45,7 @@ def incident(review_id: str, at: datetime) -> Incident:
 def fresh() -> Callable[[], tuple[Repeat, EventClock]]:
     def make() -> tuple[Repeat, EventClock]:
         clock = EventClock()
-        memories = Memories(TOPICS.incidents.name, TOPICS.repeat_changelog.name, RepeatMemory)
+        memories = Memories(TOPICS.repeat_changelog.name, RepeatMemory)
         memories.adopt(0, memories.assign({0}, 1)[0])
         return Repeat(TOPICS, memories, Settings(), clock, Metrics(), lambda kind, what: None), clock
 

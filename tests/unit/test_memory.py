@@ -8,14 +8,14 @@ from aiokafka import TopicPartition
 
 from streams.agents.aggregate_memory import AggregateMemory
 from streams.agents.rectify_memory import RectifyMemory
-from streams.agents.repeat import RepeatMemory
+from streams.agents.repeat_memory import RepeatMemory
 from streams.errors import HaochapingError
 from streams.runtime.memory import Memories, Memory, recall_all
 
 
 def owner_of(*partitions: int) -> tuple[Memories[AggregateMemory], dict[int, AggregateMemory]]:
     """A worker that owns them since generation 5."""
-    memories = Memories("in", "changelog", AggregateMemory)
+    memories = Memories("changelog", AggregateMemory)
     new = memories.assign(set(partitions), 5)
     for partition, memory in new.items():
         memories.adopt(partition, memory)

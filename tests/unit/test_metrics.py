@@ -4,7 +4,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from streams.agents.repeat import Repeat, RepeatMemory
+from streams.agents.repeat import Repeat
+from streams.agents.repeat_memory import RepeatMemory
 from streams.metrics import MAX_REPEAT_SERIES, Metrics
 from streams.metrics_document import document
 from streams.runtime.clock import WallClock
@@ -22,7 +23,7 @@ def test_the_document_is_made_from_the_list() -> None:
 def agent(metrics: Metrics) -> Repeat:
     settings = Settings()
     topics = Topics.of(settings)
-    memories = Memories(topics.incidents.name, topics.repeat_changelog.name, RepeatMemory)
+    memories = Memories(topics.repeat_changelog.name, RepeatMemory)
     memories.adopt(0, memories.assign({0}, 1)[0])
     return Repeat(topics, memories, settings, WallClock(), metrics, lambda kind, data: None)
 

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from streams.agents.aggregate import KIND_HEADER, OPENING
 from streams.agents.case_events import CaseEvents
+from streams.agents.case_inputs import KIND_HEADER, OPENING
 from streams.agents.rectify import Rectify
 from streams.agents.rectify_memory import Look, RectifyMemory
 from streams.agents.refusals import Refusals
@@ -35,9 +35,7 @@ class Run:
     def __init__(self) -> None:
         settings, self.metrics = Settings(), Metrics()
         refusals = Refusals(TOPICS.rejected.name, self.metrics, 1)
-        self.memories = Memories(
-            TOPICS.case_inputs.name, TOPICS.rectify_changelog.name, lambda: RectifyMemory(settings.zone)
-        )
+        self.memories = Memories(TOPICS.rectify_changelog.name, lambda: RectifyMemory(settings.zone))
         self.memories.adopt(0, self.memories.assign({0}, 1)[0])
         self.way_in = CaseEvents(TOPICS, settings.zone, refusals)
         self.clock = SetClock(NOW)

@@ -7,8 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from streams.agents.aggregate import KIND_HEADER, OPENING
-from streams.agents.case_events import EVENT, SOURCE_HEADER
+from streams.agents.case_inputs import EVENT, KIND_HEADER, OPENING, SOURCE_HEADER
 from streams.agents.rectify import Rectify
 from streams.agents.rectify_memory import RectifyMemory
 from streams.agents.refusals import Refusals
@@ -65,9 +64,7 @@ class Run:
         """Another worker takes over, so long after the case was opened."""
         settings, metrics = Settings(), Metrics()
         self.clock: Any = EventClock() if self._by_events else SetClock(OPENED + after)
-        memories = Memories(
-            TOPICS.case_inputs.name, TOPICS.rectify_changelog.name, lambda: RectifyMemory(settings.zone)
-        )
+        memories = Memories(TOPICS.rectify_changelog.name, lambda: RectifyMemory(settings.zone))
         refusals = Refusals(TOPICS.rejected.name, metrics, 1)
         self.agent = Rectify(TOPICS, memories, settings, self.clock, refusals, metrics, lambda *_: None)
         memory = memories.assign({0}, 1)[0]

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
-from streams.agents.repeat import Repeat, RepeatMemory
+from streams.agents.repeat import Repeat
+from streams.agents.repeat_memory import RepeatMemory
 from streams.metrics import Metrics
 from streams.rules.history import Incident
 from streams.runtime.chunks import Chunk
@@ -32,7 +33,7 @@ class Run:
 
     def __init__(self, **settings: Any) -> None:
         self.clock = SetClock(WEDNESDAY)
-        self.memories = Memories(TOPICS.incidents.name, TOPICS.repeat_changelog.name, RepeatMemory)
+        self.memories = Memories(TOPICS.repeat_changelog.name, RepeatMemory)
         self.agent = Repeat(TOPICS, self.memories, Settings(**settings), self.clock, Metrics(), lambda *_: None)
         self.changelog: list[Message] = []
         self.offset = 0

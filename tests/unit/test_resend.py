@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
-from streams.agents.enrich import HASH_BYTES, SENT_HEADER, Enrich
+from streams.agents.enrich import SENT_HEADER, Enrich
 from streams.agents.refusals import Refusals
 from streams.metrics import Metrics
-from streams.rules.admission import Verdict, judge, remember
+from streams.rules.admission import HASH_BYTES, Verdict, judge, remember
 from streams.rules.enrichment import Reference
 from streams.rules.pseudonym import pseudonymiser
 from streams.runtime.chunks import Chunk

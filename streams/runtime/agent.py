@@ -1,4 +1,4 @@
-"""What every agent is to the pipeline."""
+"""What an agent is to the runtime: what it is given, and what it may be asked for."""
 
 from datetime import datetime
 from typing import Any, Protocol, TypeVar

@@ -1,4 +1,4 @@
-"""What the pipeline must find in a plan's year: what the generator knows, worked out without the pipeline."""
+"""What the pipeline must find in a plan's year: what the district knows, worked out without the pipeline."""
 
 from collections import Counter
 from dataclasses import dataclass, field
