@@ -10,6 +10,7 @@ from streams.agents.refusals import Reason, Refusals
 from streams.runtime.chunks import Chunk
 from streams.runtime.producer import Outbox
 from streams.runtime.reference import models, parse_reference
+from streams.runtime.unpacking import LeftPacked
 from streams.topics import Topics
 
 
@@ -32,5 +33,7 @@ class ReferenceAudit:
                 parse_reference(self._model, record.value, self._zone, record.key)
             except ValueError as exc:
                 reason = Reason.NOT_JSON if str(exc).startswith("not JSON") else Reason.SCHEMA
+                if isinstance(record.value, LeftPacked):
+                    reason = Reason.TOO_LARGE
                 source = f"{chunk.topic}/{chunk.partition}/{record.offset}"
                 self._refusals.refuse(out, reason, str(exc), source, record.key, record.value)

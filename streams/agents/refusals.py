@@ -8,6 +8,7 @@ from typing import Any
 from streams.errors import HaochapingError
 from streams.metrics import Metrics
 from streams.runtime.producer import Outbox, sent_bytes
+from streams.runtime.unpacking import LeftPacked
 from streams.schemas.fields import MAX_BYTES
 from streams.topics import REFUSED_BYTES
 
@@ -34,6 +35,8 @@ class Reason(StrEnum):
 
 def too_large(record: Any) -> str | None:
     """What is wrong with a record whose key or value is larger than any that is taken."""
+    if isinstance(record.value, LeftPacked):
+        return record.value.why
     size = max(len(record.key or b""), len(record.value or b""))
     return f"{size} bytes; at most {MAX_BYTES} are taken" if size > MAX_BYTES else None
 
@@ -60,7 +63,7 @@ class Refusals:
         But for one that only its publisher's compression made fit the broker: it must not stop those behind it, so it
         is named, and its bytes stay where they are.
         """
-        if sent_bytes(key, value) > _MOST_BYTES:
+        if isinstance(value, LeftPacked) or sent_bytes(key, value) > _MOST_BYTES:
             detail += LEFT_BEHIND
             key = value = None
         self._metrics.rejected.labels(reason.value).inc()

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from streams.rules.enrichment import Reference
 from streams.runtime.replay import read_to_end, start_consumer
+from streams.runtime.unpacking import LeftPacked
 from streams.schemas.fields import told
 from streams.schemas.reference import Item, Service, Staff, Window
 from streams.settings import Settings
@@ -30,6 +31,8 @@ def parse_reference(model: type[Item], value: bytes, zone: ZoneInfo, key: bytes 
     Raises:
         ValueError: it is not one, or has another key; the message says why.
     """
+    if isinstance(value, LeftPacked):
+        raise ValueError(value.why)
     try:
         item = model.model_validate(orjson.loads(value), context={"zone": zone})
     except orjson.JSONDecodeError as exc:
