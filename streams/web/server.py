@@ -1,16 +1,20 @@
 """The worker's HTTP port: board, health, metrics, views, events. Source: CONTRACT §7."""
 
+import errno
 import logging
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiohttp import web, web_response
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.typedefs import Handler
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from streams import __version__
 from streams.errors import HaochapingError
 from streams.runtime.clock import BEGINNING
+from streams.web.luring import is_lured
 from streams.web.responses import as_json
 from streams.web.views import Views
 
@@ -49,14 +53,14 @@ class WebServer:
 
     def __init__(self, worker: "Worker") -> None:
         self._worker = worker
-        application = web.Application()
+        application = web.Application(middlewares=[self._guard])
         application.router.add_get("/", self._board)
         application.router.add_static("/static", STATIC)
         application.router.add_get("/healthz", self._healthz)
         application.router.add_get("/readyz", self._readyz)
         application.router.add_get("/metrics", self._metrics)
         application.router.add_get("/api/views/{view}", Views(worker).serve)
-        application.router.add_get("/api/stream", worker.events.serve)
+        application.router.add_get("/api/stream", worker.events.serve, allow_head=False)  # it has no end
         application.on_response_prepare.append(self._headers)
         self._runner = web.AppRunner(
             application,
@@ -65,6 +69,18 @@ class WebServer:
             keepalive_timeout=LONGEST_IDLE,
             handler_cancellation=True,  # whose reader has gone need not be answered
         )
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        address = self._runner.addresses[0]
+        if ip_address(address[0]).is_loopback and is_lured(request.host, address[1]):
+            return as_json({"error": f"{request.host} is not this: ask for 127.0.0.1 or localhost"}, 421)
+        try:
+            return await handler(request)
+        except OSError as exc:
+            if exc.errno == errno.ENAMETOOLONG:  # no file below /static has such a name
+                raise web.HTTPNotFound from None
+            raise
 
     @staticmethod
     async def _headers(request: web.Request, response: web.StreamResponse) -> None:
