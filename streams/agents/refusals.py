@@ -8,12 +8,15 @@ from typing import Any
 from streams.errors import HaochapingError
 from streams.metrics import Metrics
 from streams.runtime.producer import Outbox, sent_bytes
-from streams.runtime.unpacking import LeftPacked
+from streams.runtime.unpacking import MOST_UNPACKED, LeftPacked
 from streams.schemas.fields import MAX_BYTES
 from streams.topics import REFUSED_BYTES
 
 #: The largest that is sent, with room for headers.
 _MOST_BYTES = REFUSED_BYTES - 64 * 1024
+
+#: The same before it is compressed: whoever reads it again must be able to unpack it, headers and all.
+_MOST_PLAIN = MOST_UNPACKED // 2
 
 #: What is said of such a one.
 LEFT_BEHIND = "; its bytes fit no topic, however compressed, and are to be found at hcp-source only"
@@ -63,7 +66,8 @@ class Refusals:
         But for one that only its publisher's compression made fit the broker: it must not stop those behind it, so it
         is named, and its bytes stay where they are.
         """
-        if isinstance(value, LeftPacked) or sent_bytes(key, value) > _MOST_BYTES:
+        plain = len(key or b"") + len(value or b"")
+        if isinstance(value, LeftPacked) or plain > _MOST_PLAIN or sent_bytes(key, value) > _MOST_BYTES:
             detail += LEFT_BEHIND
             key = value = None
         self._metrics.rejected.labels(reason.value).inc()

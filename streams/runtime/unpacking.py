@@ -46,6 +46,7 @@ class _StandIn:
     value: LeftPacked
     key: None = None
     headers: tuple[()] = ()
+    checksum: None = None
 
 
 class _Batch:

@@ -19,6 +19,9 @@ GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4
 BOMB = bytes(MOST_UNPACKED)
 
 
+UNTOUCHED = fetcher.PartitionRecords
+
+
 @pytest.fixture(autouse=True)
 def bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """For this test alone."""
@@ -73,6 +76,12 @@ def test_a_batch_that_is_too_much_is_refused_by_name_and_what_is_behind_it_is_re
     ((key, value, headers, _),) = out.messages["rejected"][0]
     assert (key, value) == (None, None)
     assert dict(headers)["hcp-detail"].decode() == detail + LEFT_BEHIND
+
+
+def test_a_command_that_takes_records_as_aiokafka_gives_them_reads_on_as_well() -> None:
+    fetched = fetcher.MemoryRecords(batch(0, ZSTD, BOMB) + batch(1, 0, b"behind"))
+    records = list(UNTOUCHED(TopicPartition("reviews.rejected", 0), fetched, [], 0, None, None, True, 1))
+    assert [(each.offset, bytes(each.value)) for each in records] == [(0, b""), (1, b"behind")]
 
 
 def test_whoever_comes_back_amid_such_a_batch_goes_on_behind_it() -> None:
