@@ -23,7 +23,6 @@ from streams.errors import HaochapingError
 from streams.rules.masking import mask
 from streams.runtime.producer import BatchProducer, Outbox
 from streams.runtime.replay import read_to_end, start_consumer
-from streams.runtime.unpacking import bound_unpacking
 from streams.schemas.fields import Id
 from streams.settings import Settings
 from streams.topics import Topics
@@ -168,7 +167,6 @@ def replay(
 
 async def _rejected(settings: Settings, most: int | None = None) -> list[Refusal]:
     """Every record of reviews.rejected up to its present end; without its bytes if they are more than `most`."""
-    bound_unpacking()
     name = Topics.of(settings).rejected.name
     partitions = await partitions_of(settings, "read", [name])
     found: list[Refusal] = []

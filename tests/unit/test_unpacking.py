@@ -10,10 +10,14 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.structs import TopicPartition
 
 from streams.agents.refusals import LEFT_BEHIND, Reason, Refusals, too_large
+from streams.errors import HaochapingError
 from streams.metrics import Metrics
+from streams.runtime import unpacking
 from streams.runtime.producer import Outbox
 from streams.runtime.records import take_decoded_records
+from streams.runtime.replay import start_consumer
 from streams.runtime.unpacking import MOST_UNPACKED, LeftPacked, bound_unpacking
+from streams.settings import Settings
 
 GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4
 BOMB = bytes(MOST_UNPACKED)
@@ -103,3 +107,10 @@ def test_bytes_that_are_no_compressed_ones_stop_nothing() -> None:
     fetched = fetcher.MemoryRecords(bytes(damaged) + batch(1, 0, b"behind"))
     records = list(fetcher.PartitionRecords(TopicPartition("reviews", 0), fetched, [], 0, None, None, False, 1))
     assert [(each.offset, type(each.value)) for each in records] == [(0, LeftPacked), (1, bytes)]
+
+
+async def test_what_commands_read_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetcher, "MemoryRecords", None)
+    with pytest.raises(HaochapingError):
+        await start_consumer(Settings(kafka_bootstrap="127.0.0.1:1"))
+    assert fetcher.MemoryRecords is unpacking._Records
