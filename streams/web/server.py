@@ -1,7 +1,9 @@
 """The worker's HTTP port: board, health, metrics, views, events. Source: CONTRACT §7."""
 
+import asyncio
 import errno
 import logging
+import resource
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +30,10 @@ STATIC = Path(__file__).parent / "static"
 #: Seconds a connection may be idle, or take to send a request.
 LONGEST_IDLE = 60
 
+#: Connections at once, and their share of the descriptors that this process may have: Kafka and ClickHouse need some.
+MOST_CONNECTIONS = 1000
+SHARE = 0.5
+
 #: What every answer says. The board is no part of anybody else's page, where a click might mean something else.
 HEADERS = {
     # Browsers ask whether a page is still the same: an upgrade must not meet yesterday's scripts.
@@ -53,6 +59,9 @@ class WebServer:
 
     def __init__(self, worker: "Worker") -> None:
         self._worker = worker
+        self._listening: asyncio.Server | None = None
+        self._address = "", 0
+        self._most = min(MOST_CONNECTIONS, int(resource.getrlimit(resource.RLIMIT_NOFILE)[0] * SHARE))
         application = web.Application(middlewares=[self._guard])
         application.router.add_get("/", self._board)
         application.router.add_static("/static", STATIC)
@@ -72,8 +81,8 @@ class WebServer:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        address = self._runner.addresses[0]
-        if ip_address(address[0]).is_loopback and is_lured(request.host, address[1]):
+        address, port = self._address
+        if ip_address(address).is_loopback and is_lured(request.host, port):
             return as_json({"error": f"{request.host} is not this: ask for 127.0.0.1 or localhost"}, 421)
         try:
             return await handler(request)
@@ -95,17 +104,32 @@ class WebServer:
         """
         settings = self._worker.settings
         await self._runner.setup()
-        site = web.TCPSite(self._runner, settings.http_host, settings.http_port)
+        loop = asyncio.get_running_loop()
         try:
-            await site.start()
+            self._listening = await loop.create_server(self._admit, settings.http_host, settings.http_port)
         except OSError as exc:
             raise HaochapingError(
                 f"cannot listen on {settings.http_host}:{settings.http_port} ({exc.strerror}): set HCP_HTTP_PORT"
             ) from exc
-        log.info("http://%s:%d", *self._runner.addresses[0][:2])
+        self._address = self._listening.sockets[0].getsockname()[:2]
+        log.info("http://%s:%d", *self._address)
+
+    def _admit(self) -> asyncio.Protocol:
+        """For a new connection. If there are too many, those who have been here longest go: a probe always gets in.
+
+        More than one, since many may come before the first has gone.
+        """
+        assert self._runner.server is not None, "start() comes first"
+        connections = self._runner.server.connections
+        for each in connections[: max(0, len(connections) - self._most + 1)]:
+            if each.transport is not None:
+                each.transport.abort()
+        return self._runner.server()
 
     async def stop(self) -> None:
         """Stop listening."""
+        if self._listening is not None:
+            self._listening.close()
         await self._runner.cleanup()
 
     async def _board(self, request: web.Request) -> web.FileResponse:

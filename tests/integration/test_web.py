@@ -215,6 +215,30 @@ async def test_a_connection_that_asks_nothing_is_closed(sink: SinkWriter, monkey
         await web.stop()
 
 
+async def test_whoever_holds_many_connections_keeps_nobody_out(
+    sink: SinkWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 10)
+    worker: Any = SimpleNamespace(settings=Settings(http_port=free_port()), sink=sink, events=EventStream())
+    web = WebServer(worker)
+    await web.start()
+    port, held = worker.settings.http_port, []
+    try:
+        for sent in [b"", b"GET /api/stream HTTP/1.1\r\nHost: x\r\n\r\n"] * 20:
+            held.append(await asyncio.open_connection("127.0.0.1", port))
+            held[-1][1].write(sent)
+            await asyncio.sleep(0.01)
+            async with aiohttp.request("GET", f"http://127.0.0.1:{port}/healthz") as answer:
+                assert answer.status == 200
+        for reader, _ in held[:-10]:
+            async with asyncio.timeout(5):
+                await reader.read()  # to its end
+    finally:
+        for _, writer in held:
+            writer.close()
+        await web.stop()
+
+
 async def test_a_stream_has_no_head(ask: Ask) -> None:
     """It would be an answer without an end, and a listener who hears nothing."""
     status, _, _ = await ask("/api/stream", method="HEAD")
