@@ -86,6 +86,15 @@ class Settings(BaseSettings):
     def _none(cls, path: object) -> object:
         return path or None  # NAME= in a file; as a path it would be the folder we are in
 
+    @field_validator("pseudonym_key", "kafka_password")
+    @classmethod
+    def _text(cls, secret: SecretStr | None) -> SecretStr | None:
+        try:
+            (secret.get_secret_value() if secret else "").encode()
+        except UnicodeEncodeError:
+            raise ValueError("has bytes that are no text in UTF-8: one is made by openssl rand -hex 32") from None
+        return secret
+
     @field_validator("clickhouse_url")
     @classmethod
     def _absolute(cls, url: str) -> str:

@@ -36,7 +36,7 @@ class CaseEvents:
         try:
             event = parse_event(record.value, self._zone)
         except ValueError as exc:
-            reason, detail = unusable(exc)
+            reason, detail = unusable(record, exc)
         else:
             headers = [
                 (KIND_HEADER, EVENT),

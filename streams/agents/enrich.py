@@ -147,7 +147,7 @@ class Enrich:
             try:
                 documents.append(orjson.loads(value))
             except orjson.JSONDecodeError as exc:
-                self._refuse(out, chunk, record, *unusable(exc))
+                self._refuse(out, chunk, record, *unusable(record, exc))
                 continue
             records.append(record)
         context = {"zone": self._zone}

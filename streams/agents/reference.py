@@ -32,6 +32,6 @@ class ReferenceAudit:
             try:
                 parse_reference(self._model, record.value, self._zone, record.key)
             except ValueError as exc:
-                reason, detail = unusable(exc)
+                reason, detail = unusable(record, exc)
                 source = f"{chunk.topic}/{chunk.partition}/{record.offset}"
                 self._refusals.refuse(out, reason, detail, source, record.key, record.value)

@@ -49,7 +49,7 @@ class ReferenceMemory:
                 item = None if record.value is None else parse_reference(model, record.value, self._zone, record.key)
             except ValueError as exc:
                 # agents/reference.py refuses it in public; the record before it stays in force.
-                _, detail = unusable(exc)
+                _, detail = unusable(record, exc)
                 log.warning("unusable %s/%d/%d: %s", partition.topic, partition.partition, record.offset, detail)
                 continue
             key = item.key if item else (record.key or b"").decode("utf-8", "replace")

@@ -11,11 +11,15 @@ from streams.errors import HaochapingError
 from streams.metrics import Metrics
 from streams.runtime.chunks import Record
 from streams.runtime.producer import Outbox, sent_bytes
+from streams.runtime.unpacking import MOST_UNPACKED, LeftPacked
 from streams.schemas.fields import MAX_BYTES, told
 from streams.topics import REFUSED_BYTES
 
 #: The largest that is sent, with room for headers.
 _MOST_BYTES = REFUSED_BYTES - 64 * 1024
+
+#: The same before it is compressed: whoever reads it again must be able to unpack it, headers and all.
+_MOST_PLAIN = MOST_UNPACKED // 2
 
 #: What is said of such a one.
 LEFT_BEHIND = "; its bytes fit no topic, however compressed, and are to be found at hcp-source only"
@@ -35,8 +39,10 @@ class Reason(StrEnum):
     UNKNOWN_CASE = "unknown_case"
 
 
-def unusable(exc: ValueError) -> tuple[Reason, str]:
+def unusable(record: Record, exc: ValueError) -> tuple[Reason, str]:
     """Why a record that cannot be parsed is refused, and what to say of it, by what parsing it raised."""
+    if isinstance(record.value, LeftPacked):
+        return Reason.TOO_LARGE, record.value.why
     if isinstance(exc, orjson.JSONDecodeError):
         return Reason.NOT_JSON, f"not a JSON text in UTF-8: {exc}"
     if isinstance(exc, ValidationError):
@@ -46,6 +52,8 @@ def unusable(exc: ValueError) -> tuple[Reason, str]:
 
 def too_large(record: Record) -> str | None:
     """What is wrong with a record whose key or value is larger than any that is taken."""
+    if isinstance(record.value, LeftPacked):
+        return record.value.why
     size = max(len(record.key or b""), len(record.value or b""))
     return f"{size} bytes; at most {MAX_BYTES} are taken" if size > MAX_BYTES else None
 
@@ -72,7 +80,8 @@ class Refusals:
         But for one that only its publisher's compression made fit the broker: it must not stop those behind it, so it
         is named, and its bytes stay where they are.
         """
-        if sent_bytes(key, value) > _MOST_BYTES:
+        plain = len(key or b"") + len(value or b"")
+        if isinstance(value, LeftPacked) or plain > _MOST_PLAIN or sent_bytes(key, value) > _MOST_BYTES:
             detail += LEFT_BEHIND
             key = value = None
         self._metrics.rejected.labels(reason.value).inc()

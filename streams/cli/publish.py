@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -73,10 +74,16 @@ def _dry_run(settings: Settings, topic: str, file: Path, total: int) -> None:
     typer.echo(f"none of {total} records would be refused; nothing was sent")
 
 
+#: Bytes of a line that is read as one: far more than any record has.
+_LONGEST = 4 << 20
+
+
 def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
     try:
         with file.open("rb") as stream:
-            for number, line in enumerate(stream, 1):
+            for number, line in enumerate(iter(partial(stream.readline, _LONGEST + 1), b""), 1):
+                if len(line) > _LONGEST:
+                    raise HaochapingError(f"{file}, line {number}: more than {_LONGEST} bytes; one record a line")
                 if line := line.rstrip(b"\r\n"):
                     yield number, line
     except OSError as exc:

@@ -40,6 +40,9 @@ _IDS = KEYS | {"cases.events": "event_id"}
 
 _ID: TypeAdapter[str] = TypeAdapter(Id)
 
+#: Bytes of a record whose id is looked for: of a larger one there may be thousands, small as they are in Kafka.
+_MOST_SHOWN = 1 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -97,7 +100,7 @@ def list_(
     Example: haochaping rejected list --reason schema
     """
     settings = load_settings()
-    found = [each for each in asyncio.run(_rejected(settings)) if reason in (None, each.reason)]
+    found = [each for each in asyncio.run(_rejected(settings, most=_MOST_SHOWN)) if reason in (None, each.reason)]
     found.sort(key=lambda each: each.headers.get("hcp-rejected-at", ""))
     for each in found[-limit:]:
         # Beside its id the record itself is not shown: it may hold personal data.
@@ -162,8 +165,8 @@ def replay(
     asyncio.run(_replay(load_settings(), reason, source, yes))
 
 
-async def _rejected(settings: Settings) -> list[Refusal]:
-    """Every record of reviews.rejected up to its present end."""
+async def _rejected(settings: Settings, most: int | None = None) -> list[Refusal]:
+    """Every record of reviews.rejected up to its present end; without its bytes if they are more than `most`."""
     name = Topics.of(settings).rejected.name
     partitions = await partitions_of(settings, "read", [name])
     found: list[Refusal] = []
@@ -172,7 +175,8 @@ async def _rejected(settings: Settings) -> list[Refusal]:
         for record in records:
             headers = {name: value.decode("utf-8", "replace") for name, value in record.headers}
             topic = headers.get("hcp-source", "").rsplit("/", 2)[0].removeprefix(settings.topic_prefix)
-            found.append(Refusal(record.key, record.value, headers, topic))
+            fits = most is None or len(record.value or b"") <= most
+            found.append(Refusal(record.key, record.value if fits else None, headers, topic))
 
     consumer = await start_consumer(settings)
     try:

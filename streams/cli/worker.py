@@ -14,6 +14,7 @@ from streams.cli.common import load_settings, set_up_logging
 from streams.errors import HaochapingError
 from streams.runtime.connection import mend_connections
 from streams.runtime.records import take_decoded_records
+from streams.runtime.unpacking import bound_unpacking
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ def worker() -> None:
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # the consumer's thread makes a loop of its own
     mend_connections()
     take_decoded_records()
+    bound_unpacking()
     asyncio.run(_run(settings))
 
 

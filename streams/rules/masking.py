@@ -1,18 +1,26 @@
 """Personal data in free text, masked. Source: CONTRACT §3, Personal data.
 
 What is masked keeps its length, so that a reader sees that something stood there. Digits may be full-width, ringed
-(①) or written out (幺三八), some of them or all, and grouped with spaces, dashes and the like. Where it is unclear what
-a long number is, it is masked: a case number too many is a lesser harm than a phone number shown.
+(①), a phone's emoji (1️⃣) or written out (幺三八, 壹叁捌), some of them or all, and grouped with spaces, dashes and the
+like. Signs that nobody sees are passed over. Where it is unclear what a long number is, it is masked: a case number too
+many is a lesser harm than a phone number shown.
 """
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from itertools import chain
 
+#: Signs that take no room, or turn others round: nobody sees them between two digits.
+_SIGNS_UNSEEN = (
+    "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u0300-\u036f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\u20d0-\u20f0\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
+)
+_UNSEEN = re.compile(f"[{_SIGNS_UNSEEN}]")
 _DIGIT = "[0-9０-９]"
 _GAP = r"[ \t\u00a0\u3000\-－–—‐‑]"
 #: What people put between the digits of a mobile number or an ID card, to be read or not to be found.
-_LOOSE_GAP = r"[ \t\r\n\u00a0\u3000\-－–—‐‑_.．·・,，、/／~～*()（）\u200b-\u200d\u2060\ufeff]"
+_LOOSE_GAP = r"[ \t\r\n\u00a0\u3000\-－–—‐‑_.．·・,，、/／~～*()（）]"
 _NO_DIGIT_BEFORE = f"(?<!{_DIGIT})"
 _NO_DIGIT_BEHIND = f"(?!{_DIGIT})"
 
@@ -37,7 +45,12 @@ def _grouped(count: str, gap: str = _GAP) -> str:
 
 #: Country code 86, as +86, 0086, (86) or bare.
 _COUNTRY = f"(?:[(（]?[+＋]?(?:{_digits('00')})?{_digits('86')}[)）]?{_GAP}{{0,2}})?"
-_MOBILE = f"{_COUNTRY}{_digits('1')}{_LOOSE_GAP}{{0,2}}{_digits('[3-9]')}{_grouped('9', _LOOSE_GAP)}"
+#: In its usual groups, 138 - 1234 - 5678, more signs may stand between: any but letters, arrows, a sum's or a price's.
+_APART = r"[^\w*=+×÷%％¥￥$<>←-⇿]{0,6}"
+_IN_GROUPS = f"{_digits('1[3-9]')}{_DIGIT}{_APART}{_DIGIT}{{4}}{_APART}{_DIGIT}{{4}}"
+_MOBILE = f"{_COUNTRY}(?:{_IN_GROUPS}|{_digits('1')}{_LOOSE_GAP}{{0,2}}{_digits('[3-9]')}{_grouped('9', _LOOSE_GAP)})"
+#: With letters that look like digits.
+_LOOKS_LIKE = "(?<![A-Za-z0-9])[1Il][3-9][0-9OoIl]{9}(?![A-Za-z0-9])"
 #: Area code 010, 021 or 0 and three digits, then 7 or 8, perhaps with an extension; or 400 and 800 numbers.
 _AREA = f"[(（]?{_digits('0[1-9]')}{_DIGIT}{{1,2}}[)）]?{_GAP}{{0,2}}"
 _EXTENSION = f"(?:{_GAP}?(?:转|[-－]){_GAP}?{_DIGIT}{{1,5}})?"
@@ -59,6 +72,7 @@ _ID_CARD = (
     f"{_digits('[1-9]')}{_grouped('5', _LOOSE_GAP)}{_LOOSE_GAP}{{0,2}}"
     f"(?:{_digits('18')}|{_digits('19')}|{_digits('20')})"
     f"{_grouped('9', _LOOSE_GAP)}{_LOOSE_GAP}{{0,2}}[0-9０-９xXｘＸ×]"
+    f"|{_DIGIT}{{6}}{_APART}(?:{_digits('19')}|{_digits('20')}){_DIGIT}{{6}}{_APART}{_DIGIT}{{3}}[0-9０-９xXｘＸ]"
 )
 #: Any 11 digits or more: old ID cards (15), bank cards (16 to 19), whatever else.
 _LONG = f"{_DIGIT}{{11,}}[xXｘＸ]?"
@@ -68,12 +82,12 @@ _CARD = f"{_DIGIT}{{4}}(?:{_GAP}{{1,2}}{_DIGIT}{{4}}){{3}}(?:{_GAP}{{1,2}}{_DIGI
 _ANY_CARD = f"(?<![0-9][-－./])(?!{_DIGIT}{{4}}[-－./]{_DIGIT}{{1,2}}[-－./]){_DIGIT}{_grouped('14,18')}"
 _OLD_ID = f"{_DIGIT}{{6}}{_GAP}{{0,2}}{_DIGIT}{{6}}{_GAP}{{0,2}}{_DIGIT}{{3}}"
 _WORD = "A-Za-z0-9ａ-ｚＡ-Ｚ０-９"
-_AT = r"(?:[@＠]|[(（\[]at[)）\]])"
+_AT = r"(?:[@＠﹫]|[(（\[]at[)）\]])"
 #: Domains may be Chinese, too: 上海.中国, 12345.政务.
 _CHINESE_DOMAIN = rf"[{_WORD}\u4e00-\u9fff-]+[.．](?:中国|公司|网络|政务|公益|在线|集团)"
 _EMAIL = (
     rf"(?<![{_WORD}_.+%-])(?:[{_WORD}_.+%-]*[ \u3000]?{_AT}[ \u3000]?[{_WORD}-]+"
-    rf"(?:(?:[ \u3000]?[.．。][ \u3000]?[{_WORD}-]+)+|[,，](?:com|cn|net|org))"
+    rf"(?:(?:[ \u3000]?[.．。][ \u3000]?[{_WORD}-]+)+|[,，点](?:com|cn|net|org))"
     rf"|[{_WORD}_.+%-]+{_AT}{_CHINESE_DOMAIN})"
 )
 #: A number spoken, 幺三八…, perhaps in groups: a landline or a card by spaces and dashes, a mobile number like any
@@ -110,17 +124,28 @@ _PERSONAL = re.compile(
     f"|{_NO_DIGIT_BEFORE}(?:{_ID_CARD}|{_CARD}|{_ANY_CARD}|{_OLD_ID}|{_MOBILE}|{_LANDLINE}|{_LONG}){_NO_DIGIT_BEHIND}"
     f"|{_SAID}{_NO_DIGIT_BEHIND}"
     f"|{_NO_DIGIT_BEFORE}{_BARE}"
-    f"|{_LONG}|{_SPOKEN}|{_WECHAT}|{_QQ}"
+    f"|{_LONG}|{_SPOKEN}|{_LOOKS_LIKE}|{_WECHAT}|{_QQ}"
 )
-_MAY_HOLD = re.compile(
-    rf"\d|[①-⑨⓪❶-❾]|[@＠]|[(（\[]at|[{_CHINESE}](?:{_LOOSE_GAP}{{0,2}}[{_CHINESE}]){{10}}|信[号:： A-Za-z]"
-)
-#: Every other sign that stands for a digit, by the digit it stands for: １, ①, 𝟏.
+#: Every other sign that stands for a digit, by the digit it stands for: ①, ⒈, 𝟏.
 _OTHER_DIGITS = {
     sign: str(unicodedata.digit(chr(sign)))
-    for sign in chain(range(0x660, 0x3300), range(0xFF10, 0xFF1A), range(0x1D7CE, 0x1D800))
+    for sign in chain((0xB2, 0xB3, 0xB9), range(0x660, 0x3300), range(0xFF10, 0xFF1A), range(0x1D7CE, 0x1D800))
     if unicodedata.digit(chr(sign), None) is not None
 }
+#: As they are written on cheques.
+_CAPITALS = str.maketrans("壹贰叁肆伍陆柒捌玖貳參叄陸", "一二三四五六七八九二三三六")
+#: Spaces, line ends and dashes that are as good as the usual ones.
+_OTHER_GAPS = (
+    dict.fromkeys([*range(0x2000, 0x200B), 0x1680, 0x202F, 0x205F, 0x2800], " ")
+    | dict.fromkeys([0x0B, 0x0C, 0x85, 0x2028, 0x2029], "\n")
+    | dict.fromkeys(map(ord, "‒―−﹣﹘"), "-")
+)
+_AS_USUAL = _OTHER_DIGITS | _CAPITALS | _OTHER_GAPS
+_WRITTEN = _CHINESE + "".join(map(chr, _CAPITALS))
+_MAY_HOLD = re.compile(
+    rf"[\d{''.join(map(chr, _OTHER_DIGITS))}@＠﹫{_SIGNS_UNSEEN}]|[(（\[]at"
+    rf"|[{_WRITTEN}](?:{_LOOSE_GAP}{{0,2}}[{_WRITTEN}]){{10}}|信[号:： A-Za-z]"
+)
 
 
 def mask(text: str) -> str:
@@ -130,11 +155,16 @@ def mask(text: str) -> str:
     """
     if not _MAY_HOLD.search(text):
         return text
-    plain, masked, end = text.translate(_OTHER_DIGITS), [], 0
+    plain = text.translate(_AS_USUAL)
+    place: Sequence[int] = range(len(text) + 1)  # where each sign of `plain` stands in the text
+    if _UNSEEN.search(plain):
+        place = [at for at, sign in enumerate(plain) if not _UNSEEN.match(sign)] + [len(text)]
+        plain = _UNSEEN.sub("", plain)
+    masked, end = [], 0
     for found in _PERSONAL.finditer(plain):
         name = found.lastgroup
         if name != "keep":
-            begin = found.end(name) if name else found.start()
-            masked += [text[end:begin], "*" * (found.end() - begin)]
-            end = found.end()
+            begin, behind = place[found.end(name) if name else found.start()], place[found.end()]
+            masked += [text[end:begin], "*" * (behind - begin)]
+            end = behind
     return "".join([*masked, text[end:]]) if masked else text

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from streams.errors import HaochapingError
 from streams.runtime.access import kafka_access
 from streams.runtime.admin import broker_error
+from streams.runtime.unpacking import bound_unpacking
 from streams.settings import Settings
 
 #: Takes what was fetched of one partition.
@@ -23,6 +24,7 @@ async def start_consumer(settings: Settings, **options: Any) -> AIOKafkaConsumer
     Raises:
         HaochapingError: no broker answers.
     """
+    bound_unpacking()
     consumer = AIOKafkaConsumer(**kafka_access(settings), **options)
     try:
         await consumer.start()

@@ -1,16 +1,22 @@
 """The worker's HTTP port: board, health, metrics, views, events. Source: CONTRACT §7."""
 
+import asyncio
+import errno
 import logging
+import resource
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiohttp import web, web_response
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.typedefs import Handler
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from streams import __version__
 from streams.errors import HaochapingError
 from streams.runtime.clock import BEGINNING
+from streams.web.luring import is_lured
 from streams.web.responses import as_json
 from streams.web.views import Views
 
@@ -23,6 +29,10 @@ STATIC = Path(__file__).parent / "static"
 
 #: Seconds a connection may be idle, or take to send a request.
 LONGEST_IDLE = 60
+
+#: Connections at once, and their share of the descriptors that this process may have: Kafka and ClickHouse need some.
+MOST_CONNECTIONS = 1000
+SHARE = 0.5
 
 #: What every answer says. The board is no part of anybody else's page, where a click might mean something else.
 HEADERS = {
@@ -49,14 +59,17 @@ class WebServer:
 
     def __init__(self, worker: "Worker") -> None:
         self._worker = worker
-        application = web.Application()
+        self._listening: asyncio.Server | None = None
+        self._address = "", 0
+        self._most = min(MOST_CONNECTIONS, int(resource.getrlimit(resource.RLIMIT_NOFILE)[0] * SHARE))
+        application = web.Application(middlewares=[self._guard])
         application.router.add_get("/", self._board)
         application.router.add_static("/static", STATIC)
         application.router.add_get("/healthz", self._healthz)
         application.router.add_get("/readyz", self._readyz)
         application.router.add_get("/metrics", self._metrics)
         application.router.add_get("/api/views/{view}", Views(worker).serve)
-        application.router.add_get("/api/stream", worker.events.serve)
+        application.router.add_get("/api/stream", worker.events.serve, allow_head=False)  # it has no end
         application.on_response_prepare.append(self._headers)
         self._runner = web.AppRunner(
             application,
@@ -65,6 +78,18 @@ class WebServer:
             keepalive_timeout=LONGEST_IDLE,
             handler_cancellation=True,  # whose reader has gone need not be answered
         )
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        address, port = self._address
+        if ip_address(address).is_loopback and is_lured(request.host, port):
+            return as_json({"error": f"{request.host} is not this: ask for 127.0.0.1 or localhost"}, 421)
+        try:
+            return await handler(request)
+        except OSError as exc:
+            if exc.errno == errno.ENAMETOOLONG:  # no file below /static has such a name
+                raise web.HTTPNotFound from None
+            raise
 
     @staticmethod
     async def _headers(request: web.Request, response: web.StreamResponse) -> None:
@@ -79,17 +104,32 @@ class WebServer:
         """
         settings = self._worker.settings
         await self._runner.setup()
-        site = web.TCPSite(self._runner, settings.http_host, settings.http_port)
+        loop = asyncio.get_running_loop()
         try:
-            await site.start()
+            self._listening = await loop.create_server(self._admit, settings.http_host, settings.http_port)
         except OSError as exc:
             raise HaochapingError(
                 f"cannot listen on {settings.http_host}:{settings.http_port} ({exc.strerror}): set HCP_HTTP_PORT"
             ) from exc
-        log.info("http://%s:%d", *self._runner.addresses[0][:2])
+        self._address = self._listening.sockets[0].getsockname()[:2]
+        log.info("http://%s:%d", *self._address)
+
+    def _admit(self) -> asyncio.Protocol:
+        """For a new connection. If there are too many, those who have been here longest go: a probe always gets in.
+
+        More than one, since many may come before the first has gone.
+        """
+        assert self._runner.server is not None, "start() comes first"
+        connections = self._runner.server.connections
+        for each in connections[: max(0, len(connections) - self._most + 1)]:
+            if each.transport is not None:
+                each.transport.abort()
+        return self._runner.server()
 
     async def stop(self) -> None:
         """Stop listening."""
+        if self._listening is not None:
+            self._listening.close()
         await self._runner.cleanup()
 
     async def _board(self, request: web.Request) -> web.FileResponse:

@@ -330,6 +330,17 @@ async def test_a_comment_is_text_whatever_it_holds(worker: Worker, open_board: O
     assert await page.locator("main script, main img").count() == 0
 
 
+async def test_a_case_is_shown_whatever_its_id(worker: Worker, open_board: Open) -> None:
+    ids = ["none", "more", "part:late", "part:today", "__proto__", "constructor"]
+    worker.district.cases[:] = [worker.district.case(each, hours=-26) for each in ids]
+    page = await open_board()
+    await expect(page.locator("#cases-list .case")).to_have_count(len(ids))
+    worker.district.cases[0]["called_back_at"] = worker.district.at(-1)
+    worker.events.publish("case", {})
+    await expect(page.locator('#cases-list [data-case="none"]')).to_contain_text("逾期完成")
+    await expect(page.locator("#cases-list .case")).to_have_count(len(ids))
+
+
 async def test_an_event_brings_a_new_alert_without_a_reload(worker: Worker, open_board: Open) -> None:
     page = await open_board()
     await expect(page.locator("#link")).to_contain_text("实时 live")

@@ -217,6 +217,11 @@ def test_publish_names_the_line_and_the_reason(new_house: Make, tmp_path: Path) 
     assert not house.read("reviews")
     assert "does not exist" in failure(house, "publish", str(tmp_path / "none"), "--topic", "reviews")
     assert "reviews" in failure(house, "publish", str(file), "--topic", "nonsense")
+    endless = tmp_path / "endless.jsonl"
+    endless.write_bytes(good + b"\n" + bytes(5_000_000))
+    assert "line 2: more than 4194304 bytes" in failure(
+        house, "publish", str(endless), "--topic", "reviews", "--dry-run"
+    )
 
     file.write_bytes(good + b"\n")
     done = house.command("publish", str(file), "--topic", "reviews")

@@ -215,6 +215,67 @@ async def test_a_connection_that_asks_nothing_is_closed(sink: SinkWriter, monkey
         await web.stop()
 
 
+async def test_whoever_holds_many_connections_keeps_nobody_out(
+    sink: SinkWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 10)
+    worker: Any = SimpleNamespace(settings=Settings(http_port=free_port()), sink=sink, events=EventStream())
+    web = WebServer(worker)
+    await web.start()
+    port, held = worker.settings.http_port, []
+    try:
+        for sent in [b"", b"GET /api/stream HTTP/1.1\r\nHost: x\r\n\r\n"] * 20:
+            held.append(await asyncio.open_connection("127.0.0.1", port))
+            held[-1][1].write(sent)
+            await asyncio.sleep(0.01)
+            async with aiohttp.request("GET", f"http://127.0.0.1:{port}/healthz") as answer:
+                assert answer.status == 200
+        for reader, _ in held[:-10]:
+            async with asyncio.timeout(5):
+                await reader.read()  # to its end
+    finally:
+        for _, writer in held:
+            writer.close()
+        await web.stop()
+
+
+async def test_a_stream_has_no_head(ask: Ask) -> None:
+    """It would be an answer without an end, and a listener who hears nothing."""
+    status, _, _ = await ask("/api/stream", method="HEAD")
+    assert status == 405
+
+
+async def test_a_page_that_says_our_address_is_its_own_reads_nothing(port: int) -> None:
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+        for host, wanted in (
+            (f"rebound.example:{port}", 421),
+            (f"Rebound.Example.:{port}", 421),
+            (f"localhost.rebound.example:{port}", 421),
+            (f"127.0.0.1:{port}", 200),
+            (f"localhost:{port}", 200),
+            (f"board.localhost:{port}", 200),
+            (f"[::1]:{port}", 200),
+            (f"w1:{port}", 200),
+            ("board.district.example", 200),  # what a proxy was asked
+            ("board.district.example:8443", 200),
+        ):
+            async with session.get("/api/views/bi_reconcile", headers={"Host": host}) as response:
+                assert (host, response.status) == (host, wanted)
+
+
+async def test_whom_the_network_reaches_may_have_any_name(sink: SinkWriter) -> None:
+    settings = Settings(http_port=free_port(), http_host="0.0.0.0")
+    worker: Any = SimpleNamespace(settings=settings, sink=sink, events=EventStream())
+    web = WebServer(worker)
+    await web.start()
+    try:
+        asked = f"127.0.0.1:{settings.http_port}", {"Host": f"w1.district.example:{settings.http_port}"}
+        async with aiohttp.request("GET", f"http://{asked[0]}/healthz", headers=asked[1]) as answer:
+            assert answer.status == 200
+    finally:
+        await web.stop()
+
+
 async def test_answers_are_in_nobodys_frame_and_do_not_tell_what_gives_them(
     ask: Ask, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -226,4 +287,6 @@ async def test_answers_are_in_nobodys_frame_and_do_not_tell_what_gives_them(
         assert "ython" not in headers["Server"]
     status, headers, _ = await ask("/" + "a" * 20_000)
     assert status == 400 and "ython" not in headers["Server"]
+    status, _, _ = await ask("/static/" + "a" * 5000)
+    assert status == 404
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []  # anybody can send that

@@ -89,7 +89,10 @@ def publish_compressed(
 
     async def publish() -> None:
         producer = AIOKafkaProducer(
-            bootstrap_servers=house.bootstrap, compression_type=compression, max_request_size=8 << 20
+            bootstrap_servers=house.bootstrap,
+            compression_type=compression,
+            max_request_size=1 << 30,
+            max_batch_size=1 << 29,
         )
         await producer.start()
         try:
@@ -143,6 +146,25 @@ def test_nothing_that_fits_the_broker_stops_what_is_behind_it(new_house: Make) -
     wanted = [("too_large", key, value) for key, value, _ in sent]
     refused = [(headers["hcp-reason"], key, value) for headers, key, value in house.rejected()]
     assert sorted(refused, key=repr) == sorted(wanted, key=repr)
+
+
+def test_a_batch_that_is_small_only_while_it_is_packed_stops_nothing(new_house: Make) -> None:
+    """Unpacked it would take more memory than a worker has."""
+    house = new_house(HCP_CLOCK="event")
+    assert house.command("topics").returncode == 0
+    bomb = bytes(400 << 20)
+    for topic, compression in (("reviews", "zstd"), ("cases.events", "gzip"), ("reference.staff", "zstd")):
+        publish_compressed(house, topic, [bomb], compression=compression)
+    house.publish("reviews", [good(number) for number in range(8)])
+    worker = house.start()
+    house.settle(worker)
+    assert {row["review_id"] for row in worker.view("bi_reviews")} == {f"r{number}" for number in range(8)}
+    refused = sorted(
+        (headers["hcp-source"].split("/")[0], headers["hcp-reason"], value) for headers, _, value in house.rejected()
+    )
+    topics = sorted(house.prefix + topic for topic in ("cases.events", "reference.staff", "reviews"))
+    assert refused == [(topic, "too_large", None) for topic in topics]
+    assert worker.metrics()["process_resident_memory_bytes"] < 1 << 30
 
 
 async def delete_all(house: House, topic: str) -> None:

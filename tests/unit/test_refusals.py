@@ -4,10 +4,11 @@ import os
 
 import pytest
 
-from streams.agents.refusals import Reason, Refusals, RejectLimit
+from streams.agents.refusals import LEFT_BEHIND, Reason, Refusals, RejectLimit
 from streams.cli.rejected import Refusal
 from streams.metrics import Metrics
 from streams.runtime.producer import Outbox, sent_bytes
+from streams.runtime.unpacking import MOST_UNPACKED
 from streams.topics import REFUSED_BYTES
 
 
@@ -34,6 +35,13 @@ def test_a_record_that_fits_no_topic_is_named_only() -> None:
     said = {name: each.decode() for name, each in headers.items()}
     assert not Refusal(key, kept, said, "reviews").as_sent, "there is nothing to be sent again"
     assert Refusal(key, kept, said | {"hcp-detail": "too large"}, "reviews").as_sent
+
+
+def test_a_record_that_takes_much_memory_to_read_again_is_named_only() -> None:
+    """However small it is compressed: of such ones a reader of reviews.rejected would be given hundreds at once."""
+    key, kept, headers = refused(b"k", bytes(MOST_UNPACKED // 2))
+    assert (key, kept) == (None, None)
+    assert headers["hcp-detail"].decode() == "too large" + LEFT_BEHIND
 
 
 @pytest.fixture

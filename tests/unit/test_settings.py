@@ -32,6 +32,15 @@ def test_a_key_that_can_be_guessed_is_warned_of_and_not_shown(
     assert not warning or ("openssl rand -hex 32" in warning and "xxx" not in warning)
 
 
+@pytest.mark.parametrize("name", ["HCP_PSEUDONYM_KEY", "HCP_KAFKA_PASSWORD"])
+def test_a_secret_of_any_bytes_stops_the_start(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `head -c 32 /dev/urandom` gives them; the environment's bytes that are no text are lone surrogates."""
+    monkeypatch.setenv(name, "secret\udcff")
+    with pytest.raises(HaochapingError, match=f"^{name}: has bytes that are no text") as raised:
+        Settings.load()
+    assert "secret" not in str(raised.value)
+
+
 def test_an_unknown_name_stops_the_start_and_suggests_the_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HCP_PARTITION", "8")
     with pytest.raises(HaochapingError, match="HCP_PARTITION is not a setting; did you mean HCP_PARTITIONS"):

@@ -32,13 +32,14 @@ export function showCases(cases, now, again) {
   document.body.dataset.open = String(open.length); // the layout heeds it
   showCounts(open.flatMap((each) => each.duties), open.length, now);
   const shown = open.slice(0, most);
+  // What is no case has a slash in its key, which no id has: a publisher may call a review "none".
   const rows = Object.keys(PARTS).flatMap((part) => {
     const within = ({ duties: [first] }) => partOf(first, now) === part;
     const found = shown.filter(within).map(({ row }) => row);
-    return found.length > 0 ? [{ case_id: `part:${part}`, part, count: open.filter(within).length }, ...found] : [];
+    return found.length > 0 ? [{ case_id: `/part/${part}`, part, count: open.filter(within).length }, ...found] : [];
   });
-  if (open.length === 0) rows.push({ case_id: "none" });
-  else if (open.length > shown.length) rows.push({ case_id: "more", more: moreOf(open.length, shown.length, "件") });
+  if (open.length === 0) rows.push({ case_id: "/none" });
+  else if (open.length > shown.length) rows.push({ case_id: "/more", more: moreOf(open.length, shown.length, "件") });
   const list = byId("cases-list");
   const unfold = () => {
     most += MORE;
@@ -50,7 +51,7 @@ export function showCases(cases, now, again) {
     (row) => row.case_id,
     (row) => JSON.stringify([row, new Date(now).getFullYear()]),
     (row) => {
-      if (row.case_id === "none") return h("li", { class: "nothing" }, both(["没有待办差评", "no open case"]));
+      if (row.case_id === "/none") return h("li", { class: "nothing" }, both(["没有待办差评", "no open case"]));
       if (row.part) return h("li", { class: "part", "data-part": row.part }, both(PARTS[row.part]), ` ${row.count} 件`);
       return row.more ? moreRow(list, row.more, unfold) : item(row, now);
     },
