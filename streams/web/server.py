@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aiohttp import web, web_response
+from aiohttp import hdrs, web, web_response
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -60,7 +60,7 @@ class WebServer:
     def __init__(self, worker: "Worker") -> None:
         self._worker = worker
         self._listening: asyncio.Server | None = None
-        self._address = "", 0
+        self._address = "0.0.0.0", 0  # until we listen
         self._most = min(MOST_CONNECTIONS, int(resource.getrlimit(resource.RLIMIT_NOFILE)[0] * SHARE))
         application = web.Application(middlewares=[self._guard])
         application.router.add_get("/", self._board)
@@ -82,8 +82,9 @@ class WebServer:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         address, port = self._address
-        if ip_address(address).is_loopback and is_lured(request.host, port):
-            return as_json({"error": f"{request.host} is not this: ask for 127.0.0.1 or localhost"}, 421)
+        host = request.headers.get(hdrs.HOST, "")  # not request.host, which would look up a name if there is none
+        if ip_address(address).is_loopback and is_lured(host, port):
+            return as_json({"error": f"{host} is not this: ask for 127.0.0.1 or localhost"}, 421)
         try:
             return await handler(request)
         except OSError as exc:

@@ -263,6 +263,16 @@ async def test_a_page_that_says_our_address_is_its_own_reads_nothing(port: int) 
                 assert (host, response.status) == (host, wanted)
 
 
+async def test_who_names_no_host_is_answered_without_a_look_up(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As HAProxy asks."""
+    monkeypatch.setattr(socket, "getfqdn", lambda *_: pytest.fail("a name was looked up"))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
+    async with asyncio.timeout(20):
+        assert b" 200 OK" in await reader.readline()
+    writer.close()
+
+
 async def test_whom_the_network_reaches_may_have_any_name(sink: SinkWriter) -> None:
     settings = Settings(http_port=free_port(), http_host="0.0.0.0")
     worker: Any = SimpleNamespace(settings=settings, sink=sink, events=EventStream())
